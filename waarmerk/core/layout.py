@@ -1,0 +1,69 @@
+"""Format 1: which spatial frequencies carry what, before any key.
+
+The mark lives in the DFT of a 128 x 128 tile. A harmonic is an integer frequency pair (ky, kx), in cycles a tile,
+of the half plane kx > 0. 8 x 8 tiles with different phases form a super-tile of 1024 x 1024, which repeats.
+All of it is in canonical pixels: a picture of more than 2^20.5 pixels has tiles of 128 S pixels (`octave_scale`).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+TILE = 128
+SUPER = 8
+SUPER_TILE = TILE * SUPER
+PATTERNS = 64
+RADIUS_MIN, RADIUS_MAX = 2.5, 38.0  # 0.02 .. 0.30 cycles a pixel
+SLOPE = -0.9  # amplitude ~ |k|^SLOPE: strong where codecs keep, weak where the eye sees
+JPEG_GRID = TILE // 8  # an 8 x 8 block grid has its lines at multiples of this
+PILOT_SHARE = 0.15  # of the energy
+PILOT_RADIUS_MIN, PILOT_RADIUS_MAX = 5.0, 26.0
+PILOT_RINGS, PILOT_SECTORS = 14, 8
+PILOT_SPACING = 1.5
+SYNC_EVERY = 8  # every 8th harmonic by radius carries the known symbol
+
+Harmonics = npt.NDArray[np.int64]
+"""(K, 2) int64 rows (ky, kx), kx > 0."""
+
+
+@lru_cache(maxsize=1)
+def harmonics() -> Harmonics:
+    """Every harmonic a mark may use, by radius, then ky, then kx.
+
+    Axes and points where both numbers are multiples of 16 are left out: picture borders and the JPEG block grid
+    are loud there.
+    """
+    reach = int(RADIUS_MAX)
+    found = [
+        (ky, kx)
+        for ky in range(-reach, reach + 1)
+        for kx in range(1, reach + 1)
+        if ky != 0
+        and RADIUS_MIN <= math.hypot(ky, kx) <= RADIUS_MAX
+        and not (ky % JPEG_GRID == 0 and kx % JPEG_GRID == 0)
+    ]
+    found.sort(key=lambda k: (k[0] ** 2 + k[1] ** 2, k[0], k[1]))
+    return np.asarray(found, dtype=np.int64)
+
+
+def octave_scale(height: int, width: int) -> int:
+    """S = 2^round(log2 sqrt(height width / 2^20)), at least 1: canonical pixels are S x S picture pixels."""
+    return 1 << max(0, round(0.5 * math.log2(height * width / 2**20)))
+
+
+def coded_bit_of(position: int, coded_bits: int) -> int:
+    """The coded bit that the payload harmonic number `position` (by radius) carries.
+
+    Rounds of `coded_bits` harmonics run outward and inward in turn, so that every coded bit gets near and far
+    harmonics; within a round, 8 n + j lies at j coded_bits / 8 + n: the eight outputs of one step get eight
+    different radii.
+    """
+    round_, place = divmod(position, coded_bits)
+    if round_ % 2:
+        place = coded_bits - 1 - place
+    output, step = divmod(place, coded_bits // 8)
+    return 8 * step + output

@@ -1,0 +1,91 @@
+"""Chips and coded bits -> the pattern plane that a mask scales and a picture takes.
+
+A payload or sync tile is x(h, w) = sum_k 2 a_k s_k cos(2 pi (ky h + kx w) / 128 + theta_ij(k)); tiles meet in a
+cross-fade of constant power. Pilots are one periodic tile under all of it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import scipy.fft
+
+from ..core.arrays import Bits, Complex, Real
+from ..core.chips import Chips
+from ..core.layout import SUPER, TILE, Harmonics
+
+_FADE = 6  # canonical pixels on either side of a seam
+PATTERN_ONE = 16  # fixed-point unit of the pattern plane
+
+
+def _tiles(k: Harmonics, spectrum: Complex) -> Real:
+    """(..., K) complex64 harmonics -> (..., 128, 128) float32 tiles, 2 Re sum_k spectrum_k exp(2 pi i k x / 128)."""
+    half = np.zeros((*spectrum.shape[:-1], TILE, TILE // 2 + 1), dtype=np.complex64)
+    half[..., k[:, 0] % TILE, k[:, 1]] = spectrum
+    tiles: Real = scipy.fft.irfft2(half, s=(TILE, TILE), axes=(-2, -1), norm="forward", overwrite_x=True)
+    return tiles
+
+
+@lru_cache(maxsize=8)
+def _pilot_tile(chips: Chips) -> Real:
+    return _tiles(chips.pilot.k, (chips.pilot.amplitude * chips.pilot_phasor)[None])[0]
+
+
+@lru_cache(maxsize=1)
+def _fade_weights() -> tuple[Real, Real]:
+    """(own, neighbour) weights of the first `_FADE` pixels behind a seam; squares sum to 1."""
+    angle = np.pi / 4 * (1 + (np.arange(_FADE) + 0.5) / _FADE)
+    return np.sin(angle).astype(np.float32), np.cos(angle).astype(np.float32)
+
+
+def _cross_fade(tiles: Real, grid_axis: int, pixel_axis: int) -> None:
+    """Blend neighbours of (rows, columns, 128, 128) tiles in place along one axis.
+
+    Tiles are periodic, so a neighbour's continuation into this tile is its own pixels at the same place.
+    """
+    t = np.moveaxis(tiles, (grid_axis, pixel_axis), (0, 3))
+    own, other = _fade_weights()
+    head, tail = t[..., :_FADE].copy(), t[..., -_FADE:].copy()
+    t[1:, ..., :_FADE] = own * head[1:] + other * head[:-1]
+    t[:-1, ..., -_FADE:] = own[::-1] * tail[:-1] + other[::-1] * tail[1:]
+
+
+def pattern_plane(
+    chips: Chips, coded: Bits, *, pattern: int, offset: tuple[int, int], height: int, width: int
+) -> np.ndarray[tuple[int, int], np.dtype[np.int16]]:
+    """The mark before any mask.
+
+    Args:
+        chips: the pattern key's.
+        coded: (800,) coded bits.
+        pattern: 0..63, which family of phases.
+        offset: super-tile coordinates (row, column), 0..1023, of the plane's first pixel.
+        height, width: canonical pixels.
+
+    Returns:
+        (height, width) int16, rms about `PATTERN_ONE`.
+    """
+    first = (offset[0] // TILE, offset[1] // TILE)
+    count = ((offset[0] % TILE + height - 1) // TILE + 1, (offset[1] % TILE + width - 1) // TILE + 1)
+    rows = (first[0] + np.arange(min(count[0], SUPER))) % SUPER
+    columns = (first[1] + np.arange(min(count[1], SUPER))) % SUPER
+    symbol = (1.0 - 2.0 * coded[chips.coded_bit]).astype(np.float32)
+    spectrum = np.concatenate(
+        [
+            chips.payload_phasors(pattern)[np.ix_(rows, columns)] * (symbol * chips.payload.amplitude),
+            chips.sync_phasors(pattern)[np.ix_(rows, columns)] * chips.sync.amplitude,
+        ],
+        axis=-1,
+    )
+    tiles = _tiles(np.concatenate([chips.payload.k, chips.sync.k]), spectrum)
+    if count[0] > SUPER or count[1] > SUPER:
+        tiles = tiles[np.ix_(np.arange(count[0]) % SUPER, np.arange(count[1]) % SUPER)]
+    _cross_fade(tiles, 0, 2)
+    _cross_fade(tiles, 1, 3)
+    tiles += _pilot_tile(chips)
+    tiles *= PATTERN_ONE
+    np.rint(tiles, out=tiles)
+    plane = tiles.astype(np.int16).transpose(0, 2, 1, 3).reshape(count[0] * TILE, count[1] * TILE)
+    top, left = offset[0] % TILE, offset[1] % TILE
+    return plane[top : top + height, left : left + width]
