@@ -17,34 +17,16 @@ from functools import lru_cache
 
 import numpy as np
 import scipy.fft
-import scipy.ndimage
 
-from ..core import codec, layout, payload
-from ..core.arrays import Bits, Complex, Real
+from ..core import codec, layout, payload, stats
+from ..core.arrays import Bits, Complex, Index, Real
 from ..core.chips import CODED_BITS, Band, Chips
-from ..core.layout import PATTERNS, SUPER, TILE
-from .residual import SPACING, to_tiles
+from ..core.layout import PATTERNS, SUPER
+from .tiles import TileSpectra
 
 RINGS = 6
-SYNC_HYPOTHESES = PATTERNS * SUPER * SUPER
-_SMOOTHING = 9
+SYNC_HYPOTHESES = PATTERNS * SUPER * SUPER * RINGS
 _SHRINK = 0.5  # standard errors
-
-
-@dataclass(frozen=True, slots=True)
-class TileSpectra:
-    """Normalised spectra of a picture's tiles, folded modulo the super-tile.
-
-    Attributes:
-        sync: (8, 8, K_sync) complex64.
-        payload: (8, 8, K_payload) complex64.
-        strength_sync, strength_payload: (K,) float32, expected strength e_k, any common unit.
-    """
-
-    sync: Complex
-    payload: Complex
-    strength_sync: Real
-    strength_payload: Real
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,53 +63,7 @@ def payload_phasors(chips: Chips, pattern: int) -> Complex:
     return chips.payload_phasors(pattern)
 
 
-def _response(band: Band, spacing: int) -> Real:
-    """What the residual filter makes of a harmonic's amplitude; spacing 0: a flat filter."""
-    if spacing == 0:
-        return band.amplitude
-    angle = 2 * np.pi * spacing / TILE * band.k
-    gain = 4 - 2 * np.cos(angle[:, 0]) - 2 * np.cos(angle[:, 1])
-    return (band.amplitude * gain).astype(np.float32)
-
-
-def _fold_super(values: Complex) -> Complex:
-    """(rows, columns, K) -> (8, 8, K): tiles a super-tile apart say the same and are added."""
-    rows, columns, k = values.shape
-    padded = np.zeros((-(-rows // SUPER) * SUPER, -(-columns // SUPER) * SUPER, k), dtype=np.complex64)
-    padded[:rows, :columns] = values
-    return padded.reshape(-1, SUPER, padded.shape[1] // SUPER, SUPER, k).sum(axis=(0, 2))
-
-
-def tile_spectra(residual: Real, chips: Chips, shift: tuple[float, float], *, spacing: int = SPACING) -> TileSpectra:
-    """Cut an upright residual into tiles beginning at `shift` and take their spectra.
-
-    Args:
-        residual: (H, W) float32, upright, of one canonical pixel a pixel.
-        shift: (row, column) of a tile's first pixel, fractions allowed.
-        spacing: of the Laplacian that made the residual, 0 when it was whitened.
-    """
-    whole = [math.floor(s + 0.5) for s in shift]
-    tiles = to_tiles(residual, -whole[0] % TILE, -whole[1] % TILE)
-    spectra: Complex = scipy.fft.rfft2(tiles, axes=(2, 3))
-    power = np.sum(np.square(spectra.real) + np.square(spectra.imag), axis=(0, 1))
-    local = scipy.ndimage.uniform_filter(power, _SMOOTHING, mode=("wrap", "nearest"))
-    local += np.float32(1e-9) * local.max() + np.float32(1e-30)
-    flat = spectra.reshape(*spectra.shape[:2], -1)
-
-    def take(band: Band) -> tuple[Complex, Real]:
-        at = (band.k[:, 0] % TILE) * (TILE // 2 + 1) + band.k[:, 1]
-        norm = np.sqrt(local.ravel()[at])
-        steer = np.exp(2j * np.pi / TILE * (band.k @ np.subtract(shift, whole))) / norm
-        folded = _fold_super(flat[..., at]) * steer.astype(np.complex64)
-        return folded, _response(band, spacing) / norm
-
-    sync, strength_sync = take(chips.sync)
-    payload_, strength_payload = take(chips.payload)
-    scale = np.float32(1 / max(float(strength_sync.mean()), 1e-30))
-    return TileSpectra(sync, payload_, strength_sync * scale, strength_payload * scale)
-
-
-def _rings(band: Band) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+def _rings(band: Band) -> Index:
     """(K,) ring of each harmonic: equal numbers of radii, coarse to fine."""
     edges = np.linspace(layout.RADIUS_MIN**2, layout.RADIUS_MAX**2, RINGS + 1)[1:-1]
     return np.searchsorted(edges, band.radius.astype(np.float64) ** 2)
@@ -138,11 +74,12 @@ def _aligned(phasors: Complex, offset: tuple[int, int]) -> Complex:
     return np.roll(phasors, (-offset[0], -offset[1]), axis=(0, 1))
 
 
-def find_super_tile(tiles: TileSpectra, chips: Chips) -> tuple[int, tuple[int, int]]:
-    """(pattern, offset) of the best sync, whatever the sign of each ring.
+def find_super_tile(tiles: TileSpectra, chips: Chips, best: int = 1) -> list[tuple[int, tuple[int, int]]]:
+    """The `best` likeliest (pattern, offset) by the sync, whatever the sign of each ring.
 
-    The score of a hypothesis is the larger of |sum_r Z_r| / sqrt(sum V_r) and sqrt(sum_r Z_r^2 / V_r - (R - 1)):
-    the first is best when all rings have one sign, the second when somebody subtracted too much in some.
+    A hypothesis scores the largest over r of |Z_0 + .. + Z_r| / sqrt(V_0 + .. + V_r) and of
+    sqrt(sum Z_r^2 / V_r - (R - 1)): the first because codecs and shrinking take the outer rings, the second because
+    somebody may have subtracted too much in some.
     """
     rings = _rings(chips.sync)
     weighted = tiles.sync * tiles.strength_sync
@@ -156,11 +93,19 @@ def find_super_tile(tiles: TileSpectra, chips: Chips) -> tuple[int, tuple[int, i
     # Correlation over the tile grid: conj(C^) X^ gives lag d with X[i] ~ C[i - d]; the offset is -d.
     lags: Real = scipy.fft.ifft2(z.reshape(RINGS, SUPER, SUPER, PATTERNS), axes=(1, 2)).real
     power = np.square(weighted.real) + np.square(weighted.imag)
-    variance = np.array([power[..., bounds[r] : bounds[r + 1]].sum() for r in range(RINGS)]) / 2 + 1e-30
-    one_sign = np.abs(lags.sum(axis=0)) / math.sqrt(variance.sum())
-    any_sign = np.sqrt(np.maximum(np.sum(lags**2 / variance[:, None, None, None], axis=0) - (RINGS - 1), 0))
-    best = np.unravel_index(int(np.argmax(np.maximum(one_sign, any_sign))), one_sign.shape)
-    return int(best[2]), (-int(best[0]) % SUPER, -int(best[1]) % SUPER)
+    variance = np.array([power[..., bounds[r] : bounds[r + 1]].sum() for r in range(RINGS)], dtype=np.float32)
+    variance = (variance / 2 + np.float32(1e-30))[:, None, None, None]
+    one_sign = np.abs(np.cumsum(lags, axis=0) / np.sqrt(np.cumsum(variance, axis=0))).max(axis=0)
+    any_sign = np.sqrt(np.maximum(np.sum(lags**2 / variance, axis=0) - (RINGS - 1), 0))
+    score = np.maximum(one_sign, any_sign).ravel()
+    order = np.argpartition(-score, best)[:best]
+    return [_place(int(n)) for n in order[np.argsort(-score[order])]]
+
+
+def _place(index: int) -> tuple[int, tuple[int, int]]:
+    cell, pattern = divmod(index, PATTERNS)
+    row, column = divmod(cell, SUPER)
+    return pattern, (-row % SUPER, -column % SUPER)
 
 
 def decode_at(tiles: TileSpectra, chips: Chips, pattern: int, offset: tuple[int, int]) -> Word:
@@ -176,9 +121,9 @@ def decode_at(tiles: TileSpectra, chips: Chips, pattern: int, offset: tuple[int,
         estimate = float(np.sum(e[of] * y_sync[of])) / total
         error = math.sqrt(float(np.sum(e[of] ** 2 * energy_sync[of])) / 2) / total
         gain[r] = math.copysign(max(abs(estimate) - _SHRINK * error, 0.0), estimate)
-    sign = np.sign(gain)[rings]
-    sync_score = float(np.sum(sign * e * y_sync))
-    sync_variance = float(np.sum(e**2 * energy_sync))
+    scores = np.cumsum(np.bincount(rings, e * y_sync, RINGS))
+    variances = np.cumsum(np.bincount(rings, e**2 * energy_sync, RINGS)) + 1e-30
+    widest = int(np.argmax(scores**2 / variances))
 
     phasors = _aligned(payload_phasors(chips, pattern), offset)
     y = np.sum(tiles.payload * np.conj(phasors), axis=(0, 1)).real
@@ -191,8 +136,27 @@ def decode_at(tiles: TileSpectra, chips: Chips, pattern: int, offset: tuple[int,
         payload=payload.from_bits(bits),
         pattern=pattern,
         offset=offset,
-        sync_score=sync_score,
-        sync_variance=sync_variance,
+        sync_score=float(scores[widest]),
+        sync_variance=float(variances[widest]),
         score=float(np.sum(weight * symbol * y)),
         variance=float(np.sum(weight**2 * energy)),
     )
+
+
+def log10_p_of(
+    tiles: TileSpectra, chips: Chips, word: payload.Payload, pattern: int, offset: tuple[int, int]
+) -> float:
+    """log10 of the bound for one known word at one known place: payload and sync together, no union."""
+    phasors = [_aligned(payload_phasors(chips, pattern), offset), _aligned(chips.sync_phasors(pattern), offset)]
+    symbol = 1.0 - 2.0 * codec.encode(payload.to_bits(word))[chips.coded_bit]
+    bands = (
+        (tiles.payload, phasors[0], tiles.strength_payload, symbol),
+        (tiles.sync, phasors[1], tiles.strength_sync, np.ones(len(chips.sync.k))),
+    )
+    score = variance = 0.0
+    for values, phasor, strength, sign in bands:
+        y = np.sum(values * np.conj(phasor), axis=(0, 1)).real
+        energy = np.sum(np.square(values.real) + np.square(values.imag), axis=(0, 1))
+        score += float(np.sum(strength * sign * y))
+        variance += float(np.sum(strength**2 * energy))
+    return stats.log10_tail(score, variance)

@@ -20,7 +20,7 @@ from ..core.chips import Chips, chips_of
 from ..core.errors import CannotHoldMark
 from ..core.keys import EpochKeys
 from ..core.layout import octave_scale
-from .mask import MASK_ONE, mask_plane
+from .mask import MASK_ONE, mask_of
 from .pattern import PATTERN_ONE, pattern_plane
 
 MIN_SIDE = 128  # pixels; below one tile no harmonic is whole
@@ -69,6 +69,7 @@ def mark_delta(
     height, width = luma.shape
     scale = octave_scale(height, width)
     canonical = _box_reduce(luma, scale)
+    mask = mask_of(canonical)
     plane = pattern_plane(
         chips,
         codec.encode(payload.to_bits(word)),
@@ -76,8 +77,10 @@ def mark_delta(
         offset=offset,
         height=canonical.shape[0],
         width=canonical.shape[1],
+        slope=mask.slope,
+        pilot_share=mask.pilot_share,
     )
-    return _grow(plane * mask_plane(canonical), scale, height, width)
+    return _grow(plane * mask.plane, scale, height, width)
 
 
 def embed(

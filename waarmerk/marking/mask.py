@@ -13,6 +13,7 @@ On 4 x 4 canonical pixels, with A the mean of (|d/dh| + |d/dw|) / 2 of luma:
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +25,14 @@ BLOCK = 4
 MASK_ONE = 32  # fixed-point unit of the mask plane
 FLOOR = 0.87
 REST = 0.6
-SLOPE = 0.24
+SLOPE = 0.30
 CAP, CAP_TEXTURED = 5.5, 9.0
 PSNR_TARGET, PSNR_TARGET_TEXTURED = 42.5, 39.6
 TEXTURED_STD, TEXTURED_SHARE = 20.0, 0.5
 FLAT_STD = 2.0
+LIVELY_STD, LIVELY_SHARE = 12.0, 0.7
+SLOPE_FLAT, SLOPE_LIVELY = -0.75, -0.1
+PILOTS_FLAT, PILOTS_LIVELY = 0.17, 0.35
 _TEXTURE_BLOCK = 16
 
 
@@ -68,8 +72,22 @@ def _gain(excess: Real, target_rms: float) -> float:
     return max(0.0, (-b + math.sqrt(max(b * b - 4 * a * c, 0.0))) / (2 * a))
 
 
-def mask_plane(luma: Real) -> npt.NDArray[np.int16]:
-    """(H, W) float32 canonical luma -> (H, W) int16 mask, unit 1 / `MASK_ONE` grey level."""
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """What a picture hides.
+
+    Attributes:
+        plane: (H, W) int16, local strength in units of 1 / `MASK_ONE` grey level.
+        slope, pilot_share: the pattern's shape, see `pattern.pattern_plane`.
+    """
+
+    plane: npt.NDArray[np.int16]
+    slope: float
+    pilot_share: float
+
+
+def mask_of(luma: Real) -> Mask:
+    """The mask of a (H, W) float32 canonical luma."""
     activity = _activity(luma)
     activity = np.minimum(activity, 2 * scipy.ndimage.minimum_filter(activity, 3) + 0.2)
     activity = scipy.ndimage.uniform_filter(activity, 3)
@@ -83,4 +101,11 @@ def mask_plane(luma: Real) -> npt.NDArray[np.int16]:
     excess *= lively.repeat(_TEXTURE_BLOCK // BLOCK, 0).repeat(_TEXTURE_BLOCK // BLOCK, 1)[:h, :w]
     m = FLOOR + _gain(excess, 255 * 10 ** (-psnr / 20)) * excess
     fixed = np.rint(m * MASK_ONE).astype(np.int16)
-    return fixed.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)[: luma.shape[0], : luma.shape[1]]
+    plane = fixed.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)[: luma.shape[0], : luma.shape[1]]
+    # Flat pictures' codecs keep low frequencies only; lively pictures drown them, and the pilots with them.
+    lively = min(1.0, float(np.mean(deviation > LIVELY_STD)) / LIVELY_SHARE)
+    return Mask(
+        plane,
+        slope=SLOPE_FLAT + (SLOPE_LIVELY - SLOPE_FLAT) * lively,
+        pilot_share=PILOTS_FLAT + (PILOTS_LIVELY - PILOTS_FLAT) * lively,
+    )

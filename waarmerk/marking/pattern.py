@@ -6,6 +6,7 @@ cross-fade of constant power. Pilots are one periodic tile under all of it.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -27,11 +28,6 @@ def _tiles(k: Harmonics, spectrum: Complex) -> Real:
     return tiles
 
 
-@lru_cache(maxsize=8)
-def _pilot_tile(chips: Chips) -> Real:
-    return _tiles(chips.pilot.k, (chips.pilot.amplitude * chips.pilot_phasor)[None])[0]
-
-
 @lru_cache(maxsize=1)
 def _fade_weights() -> tuple[Real, Real]:
     """(own, neighbour) weights of the first `_FADE` pixels behind a seam; squares sum to 1."""
@@ -51,8 +47,24 @@ def _cross_fade(tiles: Real, grid_axis: int, pixel_axis: int) -> None:
     t[:-1, ..., -_FADE:] = own[::-1] * tail[:-1] + other[::-1] * tail[1:]
 
 
+def _amplitudes(chips: Chips, slope: float, share: float) -> tuple[Real, Real, Real]:
+    """(pilot, sync, payload) amplitudes ~ |k|^slope with the pilots' share of the energy, rms 1 in all."""
+    pilot, sync, payload = (band.radius**slope for band in (chips.pilot, chips.sync, chips.payload))
+    pilot *= math.sqrt(share / (2 * float(np.sum(pilot**2))))
+    rest = math.sqrt((1 - share) / (2 * float(np.sum(sync**2) + np.sum(payload**2))))
+    return pilot, sync * np.float32(rest), payload * np.float32(rest)
+
+
 def pattern_plane(
-    chips: Chips, coded: Bits, *, pattern: int, offset: tuple[int, int], height: int, width: int
+    chips: Chips,
+    coded: Bits,
+    *,
+    pattern: int,
+    offset: tuple[int, int],
+    height: int,
+    width: int,
+    slope: float,
+    pilot_share: float,
 ) -> np.ndarray[tuple[int, int], np.dtype[np.int16]]:
     """The mark before any mask.
 
@@ -62,6 +74,9 @@ def pattern_plane(
         pattern: 0..63, which family of phases.
         offset: super-tile coordinates (row, column), 0..1023, of the plane's first pixel.
         height, width: canonical pixels.
+        slope: amplitude ~ |k|^slope.
+        pilot_share: of the energy. Neither is part of the format: a detector learns the payload's gains from the
+            sync and needs no more of the pilots than that they stand out.
 
     Returns:
         (height, width) int16, rms about `PATTERN_ONE`.
@@ -70,11 +85,12 @@ def pattern_plane(
     count = ((offset[0] % TILE + height - 1) // TILE + 1, (offset[1] % TILE + width - 1) // TILE + 1)
     rows = (first[0] + np.arange(min(count[0], SUPER))) % SUPER
     columns = (first[1] + np.arange(min(count[1], SUPER))) % SUPER
+    pilot, sync, payload = _amplitudes(chips, slope, pilot_share)
     symbol = (1.0 - 2.0 * coded[chips.coded_bit]).astype(np.float32)
     spectrum = np.concatenate(
         [
-            chips.payload_phasors(pattern)[np.ix_(rows, columns)] * (symbol * chips.payload.amplitude),
-            chips.sync_phasors(pattern)[np.ix_(rows, columns)] * chips.sync.amplitude,
+            chips.payload_phasors(pattern)[np.ix_(rows, columns)] * (symbol * payload),
+            chips.sync_phasors(pattern)[np.ix_(rows, columns)] * sync,
         ],
         axis=-1,
     )
@@ -83,7 +99,7 @@ def pattern_plane(
         tiles = tiles[np.ix_(np.arange(count[0]) % SUPER, np.arange(count[1]) % SUPER)]
     _cross_fade(tiles, 0, 2)
     _cross_fade(tiles, 1, 3)
-    tiles += _pilot_tile(chips)
+    tiles += _tiles(chips.pilot.k, pilot * chips.pilot_phasor)
     tiles *= PATTERN_ONE
     np.rint(tiles, out=tiles)
     plane = tiles.astype(np.int16).transpose(0, 2, 1, 3).reshape(count[0] * TILE, count[1] * TILE)

@@ -1,0 +1,236 @@
+"""Read a picture's mark, blindly or against a known id.
+
+`read` goes from cheap to dear and stops at the first reading whose proved false-alarm bound holds:
+
+    1. as it lies   spaced Laplacian, pilots, sync, decode, at one and at half size
+    2. whitened     the same on the whitened residual, for codecs and texture
+    3. turned       rotation, scale, aspect and mirror from the spectrum, resampled, then as 2
+    4. pilotless    shift and super-tile from the sync itself, for pictures whose pilots somebody took out
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..core import payload, stats
+from ..core.arrays import Luma, Real, as_luma
+from ..core.chips import Chips, chips_of
+from ..core.evidence import Basis, Evidence, Status
+from ..core.keys import EpochKeys, KeyRing
+from ..core.layout import TILE, octave_scale
+from . import alignment, geometry, residual, words
+from .rectify import rectified
+from .tiles import tile_spectra
+
+SCHEME = "waarmerk.image"
+MIN_SIDE = 96  # pixels; less never decoded
+PEAK = 4.8  # pilots over their deviation; the best of 2^17 places of an unmarked picture is 4 to 5.2
+_SYNC_TRIES = 2
+_UPRIGHT = (0, 2)  # a spectrum knows a picture's turn up to half a turn
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReading:
+    """What a picture says.
+
+    Attributes:
+        status: FOUND: an id under one of our tag keys, false-alarm bound kept. UNVERIFIED: our pattern is there,
+            no id under our keys can be read. NOT_FOUND. NOT_CHECKED: too small.
+        mark_id, tenant, epoch: of a mark that was found.
+        log10_p: proved bound on the probability of this answer for a picture without our mark; 0 where nothing.
+        geometry: how it was found, for the command and the library.
+    """
+
+    status: Status
+    mark_id: int | None = None
+    tenant: str | None = None
+    epoch: int | None = None
+    log10_p: float = 0.0
+    geometry: dict[str, object] | None = None
+
+
+class _View:
+    """A picture at one working size and its residuals, each made at most once for all keys."""
+
+    def __init__(self, luma: Luma, factor: int) -> None:
+        self.factor = factor
+        self._luma = luma
+
+    @cached_property
+    def luma(self) -> Luma:
+        return residual.box_reduce(self._luma, self.factor)
+
+    @cached_property
+    def laplacian(self) -> Real:
+        return residual.laplacian(self.luma)
+
+    @cached_property
+    def whitened(self) -> Real:
+        return residual.whitened(self.luma)
+
+    @cached_property
+    def spectrum(self) -> geometry.Spectrum:
+        return geometry.spectrum_of(self.whitened)
+
+
+def _views(luma: Luma) -> list[_View]:
+    """At one canonical pixel a pixel as if never resized, and at half that: cut from or grown to larger."""
+    first = octave_scale(*luma.shape)
+    return [_View(luma, f) for f in (first, 2 * first) if min(luma.shape) // f >= MIN_SIDE]
+
+
+def _padded(plane: Real) -> Real:
+    """Whole tiles, so that turning the plane turns its fold."""
+    return np.pad(plane, ((0, -plane.shape[0] % TILE), (0, -plane.shape[1] % TILE)))
+
+
+@dataclass(slots=True)
+class _Search:
+    """One epoch's search: decodings are counted over all epochs, since the bound must hold for all together."""
+
+    ring: KeyRing
+    attempts: int = 0
+    best: ImageReading = ImageReading(Status.NOT_FOUND)
+
+    def run(self, luma: Luma) -> ImageReading:
+        views = _views(luma)
+        for stage in (self._as_it_lies, self._whitened, self._turned):
+            for keys in self.ring.epochs:
+                for reading in stage(views, keys):
+                    if reading.status is Status.FOUND:
+                        return reading
+                    if reading.log10_p < self.best.log10_p:
+                        self.best = reading
+        return self.best
+
+    def _as_it_lies(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
+        chips = chips_of(keys.pattern)
+        for view in views:
+            how = {"stage": "as it lies", "factor": view.factor}
+            yield from self._aligned(view.laplacian, chips, keys, residual.SPACING, how)
+
+    def _whitened(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
+        chips = chips_of(keys.pattern)
+        for view in views:
+            how = {"stage": "whitened", "factor": view.factor}
+            yield from self._aligned(view.whitened, chips, keys, 0, how)
+
+    def _turned(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
+        chips = chips_of(keys.pattern)
+        for view in views[:1]:
+            for score, b in geometry.candidates(view.spectrum, chips):
+                plane = rectified(view.whitened, b)
+                if plane is not None:
+                    how = {"stage": "turned", "factor": view.factor, "score": score, "matrix": b.tolist()}
+                    yield from self._aligned(plane, chips, keys, 0, how, _UPRIGHT)
+
+    def _aligned(
+        self,
+        plane: Real,
+        chips: Chips,
+        keys: EpochKeys,
+        spacing: int,
+        how: dict[str, object],
+        dihedrals: tuple[int, ...] = tuple(range(alignment.DIHEDRALS)),
+    ) -> Iterator[ImageReading]:
+        """Decode where the pilots stand out."""
+        plane = _padded(plane)
+        for found in alignment.align(plane, chips, dihedrals=dihedrals):
+            if abs(found.peak) < PEAK:
+                continue
+            tiles = tile_spectra(alignment.turn(plane, found.dihedral), chips, found.shift, spacing=spacing)
+            how = {**how, "dihedral": found.dihedral, "shift": found.shift, "pilots": found.peak}
+            for pattern, offset in words.find_super_tile(tiles, chips, best=_SYNC_TRIES):
+                yield self._judged(words.decode_at(tiles, chips, pattern, offset), keys, how)
+
+    def _judged(self, word: words.Word, keys: EpochKeys, how: dict[str, object]) -> ImageReading:
+        """A decoded word under the statistic and the tag keys."""
+        self.attempts += 1
+        how = {**how, "pattern": word.pattern, "offset": word.offset}
+        n_keys = sum(len(k.tags) for k in self.ring.epochs)
+        log10_p = stats.log10_reading(word.score, word.variance, n_keys=n_keys, attempt=self.attempts)
+        if log10_p <= stats.ACCEPT_LOG10_P:
+            tenant = payload.signer_of(word.payload, keys.tags.items())
+            if tenant is not None:
+                return ImageReading(Status.FOUND, word.payload.mark_id, tenant, keys.epoch, log10_p, how)
+        presence = stats.log10_presence(
+            word.sync_score, word.sync_variance, hypotheses=words.SYNC_HYPOTHESES, attempt=self.attempts
+        )
+        if presence <= stats.ACCEPT_LOG10_P:
+            return ImageReading(Status.UNVERIFIED, epoch=keys.epoch, log10_p=presence, geometry=how)
+        return ImageReading(Status.NOT_FOUND)
+
+
+def read(luma: Luma, ring: KeyRing) -> ImageReading:
+    """Look for a mark of any epoch and tenant of the ring.
+
+    Args:
+        luma: (H, W) float32, 0..255.
+
+    Raises:
+        ShapeError: not luma.
+    """
+    luma = as_luma(luma)
+    if min(luma.shape) < MIN_SIDE:
+        return ImageReading(Status.NOT_CHECKED)
+    return _Search(ring).run(luma)
+
+
+def verify_known(
+    luma: Luma, keys: EpochKeys, *, tenant: str, mark_id: int, pattern: int, offset: tuple[int, int]
+) -> float:
+    """Matched check of a mark whose id, pattern and place are known: log10 p of one hypothesis, no search.
+
+    Args:
+        luma: (H, W) float32, the marked picture, not cut, turned or resized.
+    """
+    luma = as_luma(luma)
+    chips = chips_of(keys.pattern)
+    word = payload.sign(mark_id, keys.tags[tenant])
+    plane = residual.box_reduce(luma, octave_scale(*luma.shape))
+    return min(
+        words.log10_p_of(
+            tile_spectra(make(plane), chips, _start(offset), spacing=spacing, elastic=False),
+            chips,
+            word,
+            pattern,
+            _tile_of(offset),
+        )
+        for make, spacing in ((residual.laplacian, residual.SPACING), (residual.whitened, 0))
+    )
+
+
+def _start(offset: tuple[int, int]) -> tuple[float, float]:
+    """Where the first whole tile begins, given the first pixel's place in the super-tile."""
+    return float(-offset[0] % TILE), float(-offset[1] % TILE)
+
+
+def _tile_of(offset: tuple[int, int]) -> tuple[int, int]:
+    """The super-tile place of the first (partial) tile."""
+    return offset[0] // TILE, offset[1] // TILE
+
+
+def evidence_of(reading: ImageReading) -> Evidence:
+    """A reading in the common vocabulary."""
+    code = {
+        Status.FOUND: "mark_verified",
+        Status.UNVERIFIED: "mark_unverified",
+        Status.NOT_FOUND: "no_mark",
+        Status.NOT_CHECKED: "too_small",
+    }[reading.status]
+    certain = reading.log10_p <= stats.ACCEPT_LOG10_P
+    return Evidence(
+        basis=Basis.WATERMARK,
+        scheme=SCHEME,
+        code=code,
+        status=reading.status,
+        mark_id=None if reading.mark_id is None else f"{reading.mark_id:016x}",
+        details={"false_alarm": f"below_1e{stats.ACCEPT_LOG10_P:.0f}"} if certain else {},
+        private={"log10_p": reading.log10_p, "geometry": reading.geometry, "tenant": reading.tenant, "epoch": reading.epoch}
+        if certain
+        else {},
+    )
