@@ -22,14 +22,15 @@ from ..core.chips import Chips, chips_of
 from ..core.evidence import Basis, Evidence, Status
 from ..core.keys import EpochKeys, KeyRing
 from ..core.layout import TILE, octave_scale
-from . import alignment, geometry, residual, words
+from . import alignment, geometry, residual, upright, words
 from .rectify import rectified
-from .tiles import tile_spectra
+from .tiles import TileSpectra, tile_spectra
 
 SCHEME = "waarmerk.image"
 MIN_SIDE = 96  # pixels; less never decoded
 PEAK = 4.8  # pilots over their deviation; the best of 2^17 places of an unmarked picture is 4 to 5.2
 _SYNC_TRIES = 2
+_RESYNC_PEAK = 5.8  # seldom reached without a mark; the search costs a few dozen milliseconds
 _UPRIGHT = (0, 2)  # a spectrum knows a picture's turn up to half a turn
 
 
@@ -51,6 +52,9 @@ class ImageReading:
     epoch: int | None = None
     log10_p: float = 0.0
     geometry: dict[str, object] | None = None
+
+
+_How = dict[str, object]
 
 
 class _View:
@@ -98,7 +102,7 @@ class _Search:
 
     def run(self, luma: Luma) -> ImageReading:
         views = _views(luma)
-        for stage in (self._as_it_lies, self._whitened, self._turned):
+        for stage in (self._as_it_lies, self._whitened, self._turned, self._pilotless):
             for keys in self.ring.epochs:
                 for reading in stage(views, keys):
                     if reading.status is Status.FOUND:
@@ -128,26 +132,54 @@ class _Search:
                     how = {"stage": "turned", "factor": view.factor, "score": score, "matrix": b.tolist()}
                     yield from self._aligned(plane, chips, keys, 0, how, _UPRIGHT)
 
+    def _pilotless(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
+        chips = chips_of(keys.pattern)
+        for view in views[:1]:
+            plane = _padded(view.whitened)
+            found = upright.align_pilotless(plane, chips)
+            if found is not None:
+                how = {"stage": "pilotless", "factor": view.factor}
+                yield from self._decoded(plane, chips, keys, 0, how, found, elastic=False)
+
     def _aligned(
         self,
         plane: Real,
         chips: Chips,
         keys: EpochKeys,
         spacing: int,
-        how: dict[str, object],
+        how: _How,
         dihedrals: tuple[int, ...] = tuple(range(alignment.DIHEDRALS)),
     ) -> Iterator[ImageReading]:
         """Decode where the pilots stand out."""
         plane = _padded(plane)
         for found in alignment.align(plane, chips, dihedrals=dihedrals):
-            if abs(found.peak) < PEAK:
-                continue
-            tiles = tile_spectra(alignment.turn(plane, found.dihedral), chips, found.shift, spacing=spacing)
-            how = {**how, "dihedral": found.dihedral, "shift": found.shift, "pilots": found.peak}
-            for pattern, offset in words.find_super_tile(tiles, chips, best=_SYNC_TRIES):
-                yield self._judged(words.decode_at(tiles, chips, pattern, offset), keys, how)
+            if abs(found.peak) >= PEAK:
+                yield from self._decoded(plane, chips, keys, spacing, how, found, elastic=True)
 
-    def _judged(self, word: words.Word, keys: EpochKeys, how: dict[str, object]) -> ImageReading:
+    def _decoded(
+        self,
+        plane: Real,
+        chips: Chips,
+        keys: EpochKeys,
+        spacing: int,
+        how: _How,
+        found: alignment.Alignment,
+        *,
+        elastic: bool,
+    ) -> Iterator[ImageReading]:
+        turned = alignment.turn(plane, found.dihedral)
+        tiles = tile_spectra(turned, chips, found.shift, spacing=spacing, elastic=elastic)
+        how = {**how, "dihedral": found.dihedral, "shift": found.shift, "peak": found.peak}
+        yield from self._words(tiles, chips, keys, how)
+        if abs(found.peak) >= _RESYNC_PEAK:
+            how = {**how, "resynchronised": True}
+            yield from self._words(words.resynchronised(tiles, chips), chips, keys, how)
+
+    def _words(self, tiles: TileSpectra, chips: Chips, keys: EpochKeys, how: _How) -> Iterator[ImageReading]:
+        for pattern, offset in words.find_super_tile(tiles, chips, best=_SYNC_TRIES):
+            yield self._judged(words.decode_at(tiles, chips, pattern, offset), keys, how)
+
+    def _judged(self, word: words.Word, keys: EpochKeys, how: _How) -> ImageReading:
         """A decoded word under the statistic and the tag keys."""
         self.attempts += 1
         how = {**how, "pattern": word.pattern, "offset": word.offset}

@@ -12,7 +12,7 @@ Pattern, offset, weights and signs come from pilots and sync alone, so payload p
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -21,12 +21,13 @@ import scipy.fft
 from ..core import codec, layout, payload, stats
 from ..core.arrays import Bits, Complex, Index, Real
 from ..core.chips import CODED_BITS, Band, Chips
-from ..core.layout import PATTERNS, SUPER
+from ..core.layout import PATTERNS, SUPER, TILE
 from .tiles import TileSpectra
 
 RINGS = 6
 SYNC_HYPOTHESES = PATTERNS * SUPER * SUPER * RINGS
 _SHRINK = 0.5  # standard errors
+_RESYNC_REACH = 2  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,8 @@ def _aligned(phasors: Complex, offset: tuple[int, int]) -> Complex:
     return np.roll(phasors, (-offset[0], -offset[1]), axis=(0, 1))
 
 
-def find_super_tile(tiles: TileSpectra, chips: Chips, best: int = 1) -> list[tuple[int, tuple[int, int]]]:
-    """The `best` likeliest (pattern, offset) by the sync, whatever the sign of each ring.
+def _scores(tiles: TileSpectra, chips: Chips) -> Real:
+    """(8 x 8 x 64,) score of every super-tile place and pattern by the sync, whatever the sign of each ring.
 
     A hypothesis scores the largest over r of |Z_0 + .. + Z_r| / sqrt(V_0 + .. + V_r) and of
     sqrt(sum Z_r^2 / V_r - (R - 1)): the first because codecs and shrinking take the outer rings, the second because
@@ -97,9 +98,35 @@ def find_super_tile(tiles: TileSpectra, chips: Chips, best: int = 1) -> list[tup
     variance = (variance / 2 + np.float32(1e-30))[:, None, None, None]
     one_sign = np.abs(np.cumsum(lags, axis=0) / np.sqrt(np.cumsum(variance, axis=0))).max(axis=0)
     any_sign = np.sqrt(np.maximum(np.sum(lags**2 / variance, axis=0) - (RINGS - 1), 0))
-    score = np.maximum(one_sign, any_sign).ravel()
-    order = np.argpartition(-score, best)[:best]
-    return [_place(int(n)) for n in order[np.argsort(-score[order])]]
+    scores: Real = np.maximum(one_sign, any_sign).ravel()
+    return scores
+
+
+def find_super_tile(tiles: TileSpectra, chips: Chips, best: int = 1) -> list[tuple[int, tuple[int, int]]]:
+    """The `best` likeliest (pattern, offset), best first."""
+    scores = _scores(tiles, chips)
+    order = np.argpartition(-scores, best)[:best]
+    return [_place(int(n)) for n in order[np.argsort(-scores[order])]]
+
+
+def steered(tiles: TileSpectra, chips: Chips, dy: float, dx: float) -> TileSpectra:
+    """The spectra as if every tile began (dy, dx) pixels further on."""
+
+    def phase(band: Band) -> Complex:
+        angle = 2 * np.pi / TILE * (band.k[:, 0] * dy + band.k[:, 1] * dx)
+        return np.exp(1j * angle).astype(np.complex64)
+
+    return replace(tiles, sync=tiles.sync * phase(chips.sync), payload=tiles.payload * phase(chips.payload))
+
+
+def resynchronised(tiles: TileSpectra, chips: Chips) -> TileSpectra:
+    """Move all tiles by up to two pixels to where the sync is strongest.
+
+    Pilots that somebody has half taken out still show a peak, but not at its true place.
+    """
+    steps = range(-_RESYNC_REACH, _RESYNC_REACH + 1)
+    moved = (steered(tiles, chips, dy, dx) for dy in steps for dx in steps)
+    return max(moved, key=lambda t: float(_scores(t, chips).max()))
 
 
 def _place(index: int) -> tuple[int, tuple[int, int]]:
