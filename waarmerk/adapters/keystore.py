@@ -67,9 +67,7 @@ def read_keys(file: Path) -> StoredKeys:
         ConfigurationError: it is not there, cannot be read, or is no key store.
     """
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"the key store {file} cannot be read: {error.strerror}") from error
+        document = json.loads(read_text(file))
     except ValueError:
         raise ConfigurationError(f"{file} is no key store: it is not JSON") from None
     try:
@@ -106,6 +104,37 @@ def add_epoch(file: Path, secret: MasterSecret) -> StoredKeys:
             written.replace(file)
         _sync(file.parent)
     return grown
+
+
+def read_text(file: Path) -> str:
+    """A configured file's text.
+
+    Raises:
+        ConfigurationError: it cannot be read; names the file, never what is in it.
+    """
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{file} is not text") from None
+
+
+def ensure_folder(folder: Path) -> Path:
+    """The folder, made for its owner alone where it was missing.
+
+    Raises:
+        ConfigurationError: it cannot be made.
+    """
+    with _writable(folder):
+        _make_folder(folder)
+    return folder
+
+
+def set_aside(folder: Path, suffix: str) -> None:
+    """Rename a folder out of the way; nothing happens where another process did it first."""
+    with _writable(folder), suppress(FileNotFoundError):
+        folder.rename(folder.with_name(f"{folder.name}-{suffix}"))
 
 
 def write_once(file: Path, content: bytes, *, mode: int = SECRET_MODE) -> None:
@@ -233,7 +262,7 @@ def _locked(file: Path) -> Iterator[None]:
     try:
         descriptor = os.open(file.parent, os.O_RDONLY)
     except OSError as error:
-        raise ConfigurationError(f"the key store {file} cannot be read: {error.strerror}") from error
+        raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
