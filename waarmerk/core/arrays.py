@@ -12,6 +12,9 @@ from .errors import ShapeError
 Luma: TypeAlias = npt.NDArray[np.float32]
 """(H, W) float32, 0..255, Rec. 601."""
 
+Luma8: TypeAlias = npt.NDArray[np.uint8]
+"""(H, W) uint8, Rec. 601, rounded."""
+
 Planes: TypeAlias = npt.NDArray[np.uint8]
 """(H, W, C) uint8; C = 1 (grey) or 3 (RGB, YCbCr)."""
 
@@ -27,14 +30,14 @@ Index: TypeAlias = npt.NDArray[np.intp]
 
 
 def as_luma(luma: npt.NDArray[np.generic]) -> Luma:
-    """Check the contract of `Luma`; no copy where it holds already."""
-    if luma.ndim != 2 or luma.dtype != np.float32 or luma.size == 0:
-        raise ShapeError(f"luma must be (H, W) float32, got {luma.shape} {luma.dtype}")
-    return luma
+    """`Luma` or `Luma8` to `Luma`; no copy where it is one already."""
+    if luma.ndim != 2 or luma.dtype not in (np.float32, np.uint8) or luma.size == 0:
+        raise ShapeError(f"luma must be (H, W) float32 or uint8, got {luma.shape} {luma.dtype}")
+    return luma.astype(np.float32, copy=False)
 
 
 def as_planes(planes: npt.NDArray[np.generic]) -> Planes:
     """Check the contract of `Planes`; no copy where it holds already."""
     if planes.ndim != 3 or planes.dtype != np.uint8 or planes.shape[2] not in (1, 3) or planes.size == 0:
         raise ShapeError(f"planes must be (H, W, 1 or 3) uint8, got {planes.shape} {planes.dtype}")
-    return planes
+    return planes.astype(np.uint8, copy=False)

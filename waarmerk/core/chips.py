@@ -39,12 +39,14 @@ def _stream(key: PatternKey, label: str, numbers: tuple[int, ...], n_bytes: int)
 @lru_cache(maxsize=1)
 def _circle() -> Complex:
     """(65536,) complex64, exp(2 pi i v / 65536)."""
-    return np.exp(2j * np.pi * np.arange(1 << 16) / (1 << 16)).astype(np.complex64)
+    circle: Complex = np.exp(2j * np.pi * np.arange(1 << 16) / (1 << 16)).astype(np.complex64)
+    return circle
 
 
 def _phasors(key: PatternKey, label: str, numbers: tuple[int, ...], shape: tuple[int, ...]) -> Complex:
     raw = _stream(key, label, numbers, 2 * math.prod(shape))
-    return _circle()[np.frombuffer(raw, dtype=">u2").reshape(shape)]
+    phasors: Complex = _circle()[np.frombuffer(raw, dtype=">u2").reshape(shape)]
+    return phasors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,9 +101,7 @@ def _pilot_rows(key: PatternKey) -> list[int]:
     span = math.log(layout.PILOT_RADIUS_MAX / layout.PILOT_RADIUS_MIN)
     cells: dict[tuple[int, int], list[int]] = {}
     for row, (ky, kx) in enumerate(k):
-        ring = math.floor(
-            layout.PILOT_RINGS * math.log(math.hypot(ky, kx) / layout.PILOT_RADIUS_MIN) / span
-        )
+        ring = math.floor(layout.PILOT_RINGS * math.log(math.hypot(ky, kx) / layout.PILOT_RADIUS_MIN) / span)
         # The block grid's lines are left to the payload, whose phases change from tile to tile.
         if 0 <= ring < layout.PILOT_RINGS and ky % layout.JPEG_GRID and kx % layout.JPEG_GRID:
             sector = math.floor(layout.PILOT_SECTORS * (math.atan2(ky, kx) / math.pi + 0.5))

@@ -13,9 +13,10 @@ import numpy as np
 import scipy.fft
 import scipy.ndimage
 
-from ..core.arrays import Complex, Real
-from ..core.chips import Chips
-from ..core.layout import TILE
+from waarmerk.core.arrays import Complex, Real
+from waarmerk.core.chips import Chips
+from waarmerk.core.layout import TILE
+
 from .residual import to_tiles
 
 DIHEDRALS = 8
@@ -54,8 +55,8 @@ def _pilot_template(chips: Chips) -> Complex:
 def whiten(spectrum: Complex) -> Complex:
     """Divide a (..., 128, 65) half spectrum by the root of its 9 x 9 local mean power."""
     power = np.square(spectrum.real) + np.square(spectrum.imag)
-    size = (1,) * (power.ndim - 2) + (_SMOOTHING, _SMOOTHING)
-    local = scipy.ndimage.uniform_filter(power, size, mode=("wrap",) * (power.ndim - 1) + ("nearest",))
+    local = scipy.ndimage.uniform_filter1d(power, _SMOOTHING, axis=-2, mode="wrap")
+    local = scipy.ndimage.uniform_filter1d(local, _SMOOTHING, axis=-1, mode="nearest")
     out: Complex = spectrum / np.sqrt(local + np.float32(1e-12) * local.max() + np.float32(1e-30))
     return out
 
@@ -72,10 +73,12 @@ def _parabola(left: float, middle: float, right: float) -> float:
     return 0.0 if curve == 0 else float(np.clip(0.5 * (left - right) / curve, -0.5, 0.5))
 
 
-def align(residual: Real, chips: Chips, *, dihedrals: tuple[int, ...] = tuple(range(DIHEDRALS)), best: int = 1) -> list[Alignment]:
+def align(
+    residual: Real, chips: Chips, *, dihedrals: tuple[int, ...] = tuple(range(DIHEDRALS)), best: int = 1
+) -> list[Alignment]:
     """The `best` strongest pilot peaks, one a dihedral at most, strongest first."""
     square = fold(residual)
-    spectra: Complex = scipy.fft.rfft2(np.stack([turn(square, g) for g in dihedrals]))
+    spectra = scipy.fft.rfft2(np.stack([turn(square, g) for g in dihedrals])).astype(np.complex64, copy=False)
     correlation: Real = scipy.fft.irfft2(whiten(spectra) * _pilot_template(chips), s=(TILE, TILE))
     deviation = float(correlation.std()) or 1.0
     found = []

@@ -22,9 +22,9 @@ import scipy.fft
 import scipy.ndimage
 import scipy.signal.windows
 
-from ..core.arrays import Real
-from ..core.chips import Chips
-from ..core.layout import TILE
+from waarmerk.core.arrays import Real
+from waarmerk.core.chips import Chips
+from waarmerk.core.layout import TILE
 
 BINS = 512  # of the spectrum, per cycle a pixel
 _OVERLAP = 0.3
@@ -76,7 +76,12 @@ def _flatten(power: Real) -> Real:
     grid = BINS // 8
     for row in range(0, BINS, grid):
         for column in range(0, BINS // 2 + 1, grid):
-            flat[np.ix_(np.arange(row - 1, row + 2) % BINS, np.clip(np.arange(column - 1, column + 2), 0, BINS // 2))] = 1
+            flat[
+                np.ix_(
+                    np.arange(row - 1, row + 2) % BINS,
+                    np.clip(np.arange(column - 1, column + 2), 0, BINS // 2),
+                )
+            ] = 1
     flat[:2] = flat[-1:] = 1
     flat[:, :2] = 1
     return flat
@@ -166,16 +171,19 @@ def _tops(plane: Real, count: int, reach: int = 4) -> list[tuple[int, int, float
     for _ in range(count):
         row, column = np.unravel_index(int(np.argmax(work)), work.shape)
         found.append((int(row), int(column), float(plane[row, column]) / deviation))
-        work[np.ix_(
-            np.arange(row - reach, row + reach + 1) % work.shape[0],
-            np.arange(column - reach, column + reach + 1) % work.shape[1],
-        )] = -np.inf
+        work[
+            np.ix_(
+                np.arange(row - reach, row + reach + 1) % work.shape[0],
+                np.arange(column - reach, column + reach + 1) % work.shape[1],
+            )
+        ] = -np.inf
     return found
 
 
 def _contrast(plane: Real, axis: int | None) -> Real:
     """Zero mean along an axis, so that an edge's line through the spectrum does not look like pilots."""
-    return plane - plane.mean(axis=axis, keepdims=True)
+    contrast: Real = plane - plane.mean(axis=axis, keepdims=True)
+    return contrast
 
 
 def _polar_candidates(spectrum: Spectrum, chips: Chips, count: int) -> list[tuple[float, Matrix]]:
@@ -223,7 +231,9 @@ def _refine(spectrum: Spectrum, chips: Chips, b: Matrix) -> tuple[float, Matrix]
     reach = np.arange(-2, 3)
     for step in range(_ROUNDS):
         predicted = k @ b.T
-        use = (np.abs(predicted).max(axis=1) < BINS / 2 - 4) & (radius <= np.quantile(radius, (0.5, 0.75, 1, 1)[step]))
+        use = (np.abs(predicted).max(axis=1) < BINS / 2 - 4) & (
+            radius <= np.quantile(radius, (0.5, 0.75, 1, 1)[step])
+        )
         if use.sum() < 8:
             break
         centre = np.rint(predicted[use])
@@ -233,7 +243,9 @@ def _refine(spectrum: Spectrum, chips: Chips, b: Matrix) -> tuple[float, Matrix]
         near = (fy - predicted[use, 0, None, None]) ** 2 + (fx - predicted[use, 1, None, None]) ** 2
         patch = patch * np.exp(-near / (2 * (1.6, 1.4, 1.2, 1.0)[step] ** 2))
         mass = patch.sum(axis=(1, 2)) + 1e-9
-        seen = np.stack([(patch * fy).sum(axis=(1, 2)), (patch * fx).sum(axis=(1, 2))], axis=1) / mass[:, None]
+        seen = (
+            np.stack([(patch * fy).sum(axis=(1, 2)), (patch * fx).sum(axis=(1, 2))], axis=1) / mass[:, None]
+        )
         weight = np.sqrt(np.minimum(mass, 30.0))[:, None]
         solution = np.linalg.lstsq(k[use] * weight, seen * weight, rcond=1e-6)[0].T
         if not np.all(np.isfinite(solution)) or abs(np.linalg.det(solution)) < 1e-3:
@@ -255,7 +267,9 @@ def _pick(power: Real, fy: npt.NDArray[np.float64], fx: npt.NDArray[np.float64])
     return picked
 
 
-def candidates(spectrum: Spectrum, chips: Chips, *, each: int = 3, keep: int = 4) -> list[tuple[float, Matrix]]:
+def candidates(
+    spectrum: Spectrum, chips: Chips, *, each: int = 3, keep: int = 4
+) -> list[tuple[float, Matrix]]:
     """The `keep` likeliest (score, B), best first, no two alike."""
     coarse = _polar_candidates(spectrum, chips, each) + _log_candidates(spectrum, chips, each)
     refined = sorted((_refine(spectrum, chips, b) for _, b in coarse), key=lambda c: -c[0])

@@ -16,12 +16,14 @@ from functools import cached_property
 
 import numpy as np
 
-from ..core import payload, stats
-from ..core.arrays import Luma, Real, as_luma
-from ..core.chips import Chips, chips_of
-from ..core.evidence import Basis, Evidence, Status
-from ..core.keys import EpochKeys, KeyRing
-from ..core.layout import TILE, octave_scale
+from waarmerk.core import payload, stats
+from waarmerk.core.arrays import Luma, Real, as_luma
+from waarmerk.core.blocks import box_reduce
+from waarmerk.core.chips import Chips, chips_of
+from waarmerk.core.evidence import Basis, Evidence, Status
+from waarmerk.core.keys import EpochKeys, KeyRing
+from waarmerk.core.layout import TILE, octave_scale
+
 from . import alignment, geometry, residual, upright, words
 from .rectify import rectified
 from .tiles import TileSpectra, tile_spectra
@@ -66,7 +68,7 @@ class _View:
 
     @cached_property
     def luma(self) -> Luma:
-        return residual.box_reduce(self._luma, self.factor)
+        return box_reduce(self._luma, self.factor)
 
     @cached_property
     def laplacian(self) -> Real:
@@ -173,7 +175,8 @@ class _Search:
         yield from self._words(tiles, chips, keys, how)
         if abs(found.peak) >= _RESYNC_PEAK:
             how = {**how, "resynchronised": True}
-            yield from self._words(words.resynchronised(tiles, chips), chips, keys, how)
+            rigid = tile_spectra(turned, chips, found.shift, spacing=spacing, elastic=False)
+            yield from self._words(words.resynchronised(rigid, chips), chips, keys, how)
 
     def _words(self, tiles: TileSpectra, chips: Chips, keys: EpochKeys, how: _How) -> Iterator[ImageReading]:
         for pattern, offset in words.find_super_tile(tiles, chips, best=_SYNC_TRIES):
@@ -189,6 +192,8 @@ class _Search:
             tenant = payload.signer_of(word.payload, keys.tags.items())
             if tenant is not None:
                 return ImageReading(Status.FOUND, word.payload.mark_id, tenant, keys.epoch, log10_p, how)
+            # Forged, a tenant we do not know, or our word with a bit or two wrong: another try may read it.
+            return ImageReading(Status.UNVERIFIED, None, None, keys.epoch, log10_p, how)
         presence = stats.log10_presence(
             word.sync_score, word.sync_variance, hypotheses=words.SYNC_HYPOTHESES, attempt=self.attempts
         )
@@ -223,7 +228,7 @@ def verify_known(
     luma = as_luma(luma)
     chips = chips_of(keys.pattern)
     word = payload.sign(mark_id, keys.tags[tenant])
-    plane = residual.box_reduce(luma, octave_scale(*luma.shape))
+    plane = box_reduce(luma, octave_scale(*luma.shape))
     return min(
         words.log10_p_of(
             tile_spectra(make(plane), chips, _start(offset), spacing=spacing, elastic=False),
@@ -262,7 +267,12 @@ def evidence_of(reading: ImageReading) -> Evidence:
         status=reading.status,
         mark_id=None if reading.mark_id is None else f"{reading.mark_id:016x}",
         details={"false_alarm": f"below_1e{stats.ACCEPT_LOG10_P:.0f}"} if certain else {},
-        private={"log10_p": reading.log10_p, "geometry": reading.geometry, "tenant": reading.tenant, "epoch": reading.epoch}
+        private={
+            "log10_p": reading.log10_p,
+            "geometry": reading.geometry,
+            "tenant": reading.tenant,
+            "epoch": reading.epoch,
+        }
         if certain
         else {},
     )

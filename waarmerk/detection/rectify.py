@@ -7,7 +7,8 @@ import math
 import numpy as np
 from PIL import Image
 
-from ..core.arrays import Real
+from waarmerk.core.arrays import Real
+
 from .geometry import Matrix
 
 MAX_CANONICAL = 6 << 20  # pixels; a wrong candidate may ask for a huge canvas

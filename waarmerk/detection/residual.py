@@ -12,24 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from ..core.arrays import Complex, Luma, Real
-from ..core.layout import TILE
+from waarmerk.core.arrays import Complex, Luma, Real
+from waarmerk.core.blocks import block_sum
+from waarmerk.core.layout import TILE
 
 SPACING = 3
 _WEIGHT_BLOCK = 8
 _WINDOW = 32  # of the short-time whitening
 _WHITENING_FLOOR = 2.0
-
-
-def box_reduce(luma: Luma, factor: int) -> Luma:
-    """Mean over factor x factor blocks; a remainder at the far edges is left out."""
-    if factor == 1:
-        return luma
-    h, w = luma.shape[0] // factor, luma.shape[1] // factor
-    blocks = luma[: h * factor, : w * factor].reshape(h, factor, w * factor)
-    rows = blocks.sum(axis=1)
-    out: Luma = rows.reshape(h, w, factor).sum(axis=2) / np.float32(factor * factor)
-    return out
 
 
 def _weight(magnitude: Real) -> Real:
@@ -38,12 +28,13 @@ def _weight(magnitude: Real) -> Real:
 
 
 def _weigh(residual: Real) -> Real:
-    """Scale each 8 x 8 block by its weight; whole blocks only, the remainder dropped."""
+    """Scale each 8 x 8 block by its weight, in place; whole blocks only, the remainder dropped."""
     size = _WEIGHT_BLOCK
-    h, w = residual.shape[0] // size, residual.shape[1] // size
-    blocks = residual[: h * size, : w * size].reshape(h, size, w, size)
-    magnitude = np.abs(blocks).mean(axis=(1, 3))
-    return (blocks * _weight(magnitude)[:, None, :, None]).reshape(h * size, w * size)
+    weight = _weight(block_sum(np.abs(residual), size, np.float32) * np.float32(1 / size**2))
+    h, w = weight.shape
+    residual = residual[: h * size, : w * size]
+    residual *= weight.repeat(size, axis=0).repeat(size, axis=1)
+    return residual
 
 
 def laplacian(luma: Luma) -> Real:
@@ -104,7 +95,8 @@ def _smooth3(magnitude: Real) -> Real:
     out[..., :-1] += rows[..., 1:]
     out[..., 0] += rows[..., 1]
     out[..., -1] += rows[..., -2]
-    return out / 9
+    out /= 9
+    return out
 
 
 def to_tiles(residual: Real, top: int = 0, left: int = 0) -> npt.NDArray[np.float32]:

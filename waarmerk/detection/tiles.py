@@ -15,9 +15,10 @@ import numpy.typing as npt
 import scipy.fft
 import scipy.ndimage
 
-from ..core.arrays import Complex, Real
-from ..core.chips import Band, Chips
-from ..core.layout import SUPER, TILE, Harmonics
+from waarmerk.core.arrays import Complex, Real
+from waarmerk.core.chips import Band, Chips
+from waarmerk.core.layout import SUPER, TILE, Harmonics
+
 from .residual import SPACING, to_tiles
 
 _SMOOTHING = 9
@@ -47,7 +48,8 @@ def _response(band: Band, spacing: int) -> Real:
         return band.amplitude
     angle = 2 * np.pi * spacing / TILE * band.k
     gain = 4 - 2 * np.cos(angle[:, 0]) - 2 * np.cos(angle[:, 1])
-    return (band.amplitude * gain).astype(np.float32)
+    response: Real = (band.amplitude * gain).astype(np.float32)
+    return response
 
 
 def _fold_super(values: Complex) -> Complex:
@@ -55,7 +57,8 @@ def _fold_super(values: Complex) -> Complex:
     rows, columns, k = values.shape
     padded = np.zeros((-(-rows // SUPER) * SUPER, -(-columns // SUPER) * SUPER, k), dtype=np.complex64)
     padded[:rows, :columns] = values
-    return padded.reshape(-1, SUPER, padded.shape[1] // SUPER, SUPER, k).sum(axis=(0, 2))
+    folded: Complex = padded.reshape(-1, SUPER, padded.shape[1] // SUPER, SUPER, k).sum(axis=(0, 2))
+    return folded
 
 
 def _flat_index(k: Harmonics) -> npt.NDArray[np.int64]:
@@ -87,14 +90,16 @@ def _displacements(pilots: Complex, chips: Chips) -> npt.NDArray[np.float64] | N
     place = np.indices((rows, columns)).reshape(2, -1).T
     design = np.column_stack([np.ones(len(place)), place])
     weight = np.maximum(peak / deviation - 2.5, 0.0)
-    fit = np.zeros((3, 2))
+    fit: npt.NDArray[np.float64] = np.zeros((3, 2))
     for _ in range(4):
         if np.count_nonzero(weight) < _MIN_TILES // 2:
             return None
-        fit = np.linalg.lstsq(design * weight[:, None], seen * weight[:, None], rcond=1e-6)[0]
+        fit = np.linalg.lstsq(design * weight[:, None], seen * weight[:, None], rcond=1e-6)[0].real.astype(
+            np.float64
+        )
         distance = np.linalg.norm(seen - design @ fit, axis=1)
         weight = np.maximum(peak / deviation - 2.5, 0.0) / (1 + (distance / _STEP) ** 2)
-    out = (design @ fit).reshape(rows, columns, 2)
+    out = np.asarray(design @ fit, dtype=np.float64).reshape(rows, columns, 2)
     return out if np.abs(out).max() > _STEP / 4 else None
 
 
@@ -102,7 +107,10 @@ def _steering(k: Harmonics, displacement: npt.NDArray[np.float64]) -> Complex:
     """exp(2 pi i k d / 128) for (..., 2) displacements: (..., K), from one table a row and one a column."""
     reach = int(np.abs(k).max())
     orders = np.arange(-reach, reach + 1)
-    tables = [np.exp(2j * np.pi / TILE * displacement[..., axis, None] * orders).astype(np.complex64) for axis in (0, 1)]
+    tables = [
+        np.exp(2j * np.pi / TILE * displacement[..., axis, None] * orders).astype(np.complex64)
+        for axis in (0, 1)
+    ]
     steered: Complex = tables[0][..., k[:, 0] + reach] * tables[1][..., k[:, 1] + reach]
     return steered
 
@@ -124,7 +132,7 @@ def tile_spectra(
     power = np.sum(np.square(spectra.real) + np.square(spectra.imag), axis=(0, 1))
     local = scipy.ndimage.uniform_filter(power, _SMOOTHING, mode=("wrap", "nearest"))
     local += np.float32(1e-9) * local.max() + np.float32(1e-30)
-    scale = (1 / np.sqrt(local)).ravel()
+    scale: Real = (1 / np.sqrt(local)).ravel().astype(np.float32)
     flat = spectra.reshape(*spectra.shape[:2], -1)
     rest = np.subtract(shift, whole)
 

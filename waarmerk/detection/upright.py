@@ -1,7 +1,7 @@
 """Shift and turn of a picture whose pilots are gone, from the sync harmonics alone.
 
 The sync's phases differ from tile to tile, so folding cannot take them out. They repeat every 1024 pixels: the
-residual, folded to a super-tile and cut to a quarter of its bandwidth, is correlated at every shift and in all
+residual, folded to a super-tile and cut to half its bandwidth, is correlated at every shift and in all
 eight ways a square can lie with the sync of eight patterns at a time. Only unrotated, unscaled pictures are found.
 """
 
@@ -13,13 +13,14 @@ import numpy as np
 import scipy.fft
 import scipy.ndimage
 
-from ..core.arrays import Complex, Real
-from ..core.chips import Chips
-from ..core.layout import PATTERNS, SUPER, SUPER_TILE, TILE
+from waarmerk.core.arrays import Complex, Real
+from waarmerk.core.chips import Chips
+from waarmerk.core.layout import PATTERNS, SUPER, SUPER_TILE, TILE
+
 from .alignment import DIHEDRALS, Alignment, turn
 
-PEAK = 6.3  # over the deviation; the best of 2^22 places of an unmarked picture is 5 to 5.9
-_REDUCTION = 4
+PEAK = 5.9  # over the deviation; the best of 2^24 places of an unmarked picture is 5 to 5.9
+_REDUCTION = 2
 _SMALL = SUPER_TILE // _REDUCTION
 _SMALL_TILE = TILE // _REDUCTION
 _GROUP = 8
@@ -29,19 +30,21 @@ _FINE = np.arange(-4, 4.01, 0.5)
 
 @lru_cache(maxsize=4)
 def _templates(chips: Chips) -> Complex:
-    """(8 groups, 256, 129) complex64: conjugate spectra of the summed, band-limited sync of eight patterns each."""
+    """(8 groups, 512, 257) complex64: conjugate spectra of the summed, band-limited sync of eight patterns each."""
     k = chips.sync.k
     low = np.abs(k).max(axis=1) < _SMALL_TILE // 2
     half = np.zeros((PATTERNS // _GROUP, SUPER, SUPER, _SMALL_TILE, _SMALL_TILE // 2 + 1), dtype=np.complex64)
     for pattern in range(PATTERNS):
-        half[pattern // _GROUP][..., k[low, 0] % _SMALL_TILE, k[low, 1]] += chips.sync_phasors(pattern)[..., low]
+        half[pattern // _GROUP][..., k[low, 0] % _SMALL_TILE, k[low, 1]] += chips.sync_phasors(pattern)[
+            ..., low
+        ]
     tiles: Real = scipy.fft.irfft2(half, s=(_SMALL_TILE, _SMALL_TILE))
     planes = tiles.swapaxes(2, 3).reshape(-1, _SMALL, _SMALL)
     return np.conj(scipy.fft.rfft2(planes)).astype(np.complex64)
 
 
 def _reduced(residual: Real) -> Real:
-    """(H, W) -> (256, 256): folded modulo 1024, whitened, lowest quarter of the band."""
+    """(H, W) -> (512, 512): folded modulo 1024, whitened, lower half of the band."""
     h, w = residual.shape
     padded = np.pad(residual, ((0, -h % SUPER_TILE), (0, -w % SUPER_TILE)))
     folded = padded.reshape(-1, SUPER_TILE, padded.shape[1] // SUPER_TILE, SUPER_TILE).sum(axis=(0, 2))
@@ -62,7 +65,9 @@ def _fine_shift(product: Complex, row: int, column: int) -> tuple[float, float]:
     fy = scipy.fft.fftfreq(_SMALL) / _REDUCTION
     fx = scipy.fft.rfftfreq(_SMALL) / _REDUCTION
     rows, columns = row * _REDUCTION + _FINE, column * _REDUCTION + _FINE
-    surface = (np.exp(2j * np.pi * np.outer(rows, fy)) @ product @ np.exp(2j * np.pi * np.outer(fx, columns))).real
+    surface = (
+        np.exp(2j * np.pi * np.outer(rows, fy)) @ product @ np.exp(2j * np.pi * np.outer(fx, columns))
+    ).real
     i, j = np.unravel_index(int(np.argmax(np.abs(surface))), surface.shape)
     return float(rows[i]), float(columns[j])
 

@@ -18,16 +18,17 @@ from functools import lru_cache
 import numpy as np
 import scipy.fft
 
-from ..core import codec, layout, payload, stats
-from ..core.arrays import Bits, Complex, Index, Real
-from ..core.chips import CODED_BITS, Band, Chips
-from ..core.layout import PATTERNS, SUPER, TILE
+from waarmerk.core import codec, layout, payload, stats
+from waarmerk.core.arrays import Bits, Complex, Index, Real
+from waarmerk.core.chips import CODED_BITS, Band, Chips
+from waarmerk.core.layout import PATTERNS, SUPER, TILE
+
 from .tiles import TileSpectra
 
 RINGS = 6
 SYNC_HYPOTHESES = PATTERNS * SUPER * SUPER * RINGS
 _SHRINK = 0.5  # standard errors
-_RESYNC_REACH = 2  # pixels
+_RESYNC = ((3.0, 1.0), (0.5, 0.5))  # (reach, step) in pixels, coarse then fine
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,9 @@ def _scores(tiles: TileSpectra, chips: Chips) -> Real:
     # Correlation over the tile grid: conj(C^) X^ gives lag d with X[i] ~ C[i - d]; the offset is -d.
     lags: Real = scipy.fft.ifft2(z.reshape(RINGS, SUPER, SUPER, PATTERNS), axes=(1, 2)).real
     power = np.square(weighted.real) + np.square(weighted.imag)
-    variance = np.array([power[..., bounds[r] : bounds[r + 1]].sum() for r in range(RINGS)], dtype=np.float32)
-    variance = (variance / 2 + np.float32(1e-30))[:, None, None, None]
+    energies = [float(power[..., bounds[r] : bounds[r + 1]].sum()) for r in range(RINGS)]
+    halves = np.asarray([e / 2 + 1e-30 for e in energies], dtype=np.float32)
+    variance = halves[:, None, None, None]
     one_sign = np.abs(np.cumsum(lags, axis=0) / np.sqrt(np.cumsum(variance, axis=0))).max(axis=0)
     any_sign = np.sqrt(np.maximum(np.sum(lags**2 / variance, axis=0) - (RINGS - 1), 0))
     scores: Real = np.maximum(one_sign, any_sign).ravel()
@@ -114,19 +116,22 @@ def steered(tiles: TileSpectra, chips: Chips, dy: float, dx: float) -> TileSpect
 
     def phase(band: Band) -> Complex:
         angle = 2 * np.pi / TILE * (band.k[:, 0] * dy + band.k[:, 1] * dx)
-        return np.exp(1j * angle).astype(np.complex64)
+        phasor: Complex = np.exp(1j * angle).astype(np.complex64)
+        return phasor
 
     return replace(tiles, sync=tiles.sync * phase(chips.sync), payload=tiles.payload * phase(chips.payload))
 
 
 def resynchronised(tiles: TileSpectra, chips: Chips) -> TileSpectra:
-    """Move all tiles by up to two pixels to where the sync is strongest.
+    """Move all tiles by a few pixels to where the sync is strongest.
 
     Pilots that somebody has half taken out still show a peak, but not at its true place.
     """
-    steps = range(-_RESYNC_REACH, _RESYNC_REACH + 1)
-    moved = (steered(tiles, chips, dy, dx) for dy in steps for dx in steps)
-    return max(moved, key=lambda t: float(_scores(t, chips).max()))
+    for reach, step in _RESYNC:
+        steps = np.arange(-reach, reach + step / 2, step)
+        moved = (steered(tiles, chips, dy, dx) for dy in steps for dx in steps)
+        tiles = max(moved, key=lambda t: float(_scores(t, chips).max()))
+    return tiles
 
 
 def _place(index: int) -> tuple[int, tuple[int, int]]:
@@ -174,7 +179,10 @@ def log10_p_of(
     tiles: TileSpectra, chips: Chips, word: payload.Payload, pattern: int, offset: tuple[int, int]
 ) -> float:
     """log10 of the bound for one known word at one known place: payload and sync together, no union."""
-    phasors = [_aligned(payload_phasors(chips, pattern), offset), _aligned(chips.sync_phasors(pattern), offset)]
+    phasors = [
+        _aligned(payload_phasors(chips, pattern), offset),
+        _aligned(chips.sync_phasors(pattern), offset),
+    ]
     symbol = 1.0 - 2.0 * codec.encode(payload.to_bits(word))[chips.coded_bit]
     bands = (
         (tiles.payload, phasors[0], tiles.strength_payload, symbol),

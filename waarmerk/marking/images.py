@@ -13,37 +13,35 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
-from ..core import codec, payload
-from ..core.arrays import Alpha, Planes, Real, as_planes
-from ..core.chips import Chips, chips_of
-from ..core.errors import CannotHoldMark
-from ..core.keys import EpochKeys
-from ..core.layout import octave_scale
+from waarmerk.core import codec, payload
+from waarmerk.core.arrays import Alpha, Luma8, Planes, as_planes
+from waarmerk.core.blocks import block_sum, edge_padded
+from waarmerk.core.chips import Chips, chips_of
+from waarmerk.core.errors import CannotHoldMark
+from waarmerk.core.keys import EpochKeys
+from waarmerk.core.layout import octave_scale
+
 from .mask import MASK_ONE, mask_of
 from .pattern import PATTERN_ONE, pattern_plane
 
 MIN_SIDE = 128  # pixels; below one tile no harmonic is whole
 _SHIFT = int(math.log2(PATTERN_ONE * MASK_ONE))
-_ROWS = 64  # rows walked at a time, so that a block stays in cache
+_ROWS = 32  # rows walked at a time, so that a block stays in cache
 
 
-def luma_of(planes: Planes, *, rgb: bool) -> Real:
-    """(H, W, C) uint8 -> (H, W) float32: Rec. 601 luma of RGB, else the first plane."""
-    if not rgb:
-        return planes[..., 0].astype(np.float32)
-    weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    return planes.astype(np.float32) @ weights
+def luma_of(planes: Planes, *, rgb: bool) -> Luma8:
+    """(H, W, C) uint8 -> (H, W) uint8: Rec. 601 luma of RGB as Pillow rounds it, else the first plane."""
+    return np.asarray(Image.fromarray(planes).convert("L")) if rgb else planes[..., 0]
 
 
-def _box_reduce(luma: Real, factor: int) -> Real:
-    """Mean over factor x factor blocks; edges repeated to a whole number of blocks."""
+def _canonical(luma: Luma8, factor: int) -> Luma8:
+    """Mean over factor x factor blocks; edges repeated to whole blocks."""
     if factor == 1:
         return luma
-    padded = np.pad(luma, ((0, -luma.shape[0] % factor), (0, -luma.shape[1] % factor)), mode="edge")
-    h, w = padded.shape[0] // factor, padded.shape[1] // factor
-    mean: Real = padded.reshape(h, factor, w, factor).mean(axis=(1, 3), dtype=np.float32)
-    return mean
+    total = block_sum(edge_padded(luma, factor), factor, np.uint32)
+    return ((total + factor * factor // 2) // (factor * factor)).astype(np.uint8)
 
 
 def _grow(delta: npt.NDArray[np.int16], factor: int, height: int, width: int) -> npt.NDArray[np.int16]:
@@ -63,12 +61,12 @@ def _grow(delta: npt.NDArray[np.int16], factor: int, height: int, width: int) ->
 
 
 def mark_delta(
-    luma: Real, chips: Chips, word: payload.Payload, *, pattern: int, offset: tuple[int, int]
+    luma: Luma8, chips: Chips, word: payload.Payload, *, pattern: int, offset: tuple[int, int]
 ) -> npt.NDArray[np.int16]:
     """What a mark adds to each pixel's luma, in grey levels: (H, W) int16."""
     height, width = luma.shape
     scale = octave_scale(height, width)
-    canonical = _box_reduce(luma, scale)
+    canonical = _canonical(luma, scale)
     mask = mask_of(canonical)
     plane = pattern_plane(
         chips,
@@ -124,11 +122,31 @@ def embed(
     if alpha is not None:
         delta[alpha == 0] = 0
     marked = planes.copy()
-    target = marked if rgb else marked[..., :1]
     for top in range(0, planes.shape[0], _ROWS):
         rows = slice(top, top + _ROWS)
-        sums = target[rows] + delta[rows, :, None]
-        target[rows] = np.clip(sums, 0, 255, out=sums)
+        _add(marked[rows] if rgb else marked[rows, :, :1], delta[rows])
     return marked
 
 
+def _add(pixels: Planes, delta: npt.NDArray[np.int16]) -> None:
+    """pixels = clip(pixels + delta, 0, 255) in place, |delta| <= 255.
+
+    Raise and lower apart, each saturating in uint8: no wider type is ever written.
+    """
+    up, down = (
+        _spread(np.maximum(signed, 0).astype(np.uint8), pixels.shape[2]) for signed in (delta, -delta)
+    )
+    np.minimum(pixels, 255 - up, out=pixels)
+    pixels += up
+    np.maximum(pixels, down, out=pixels)
+    pixels -= down
+
+
+def _spread(plane: Luma8, channels: int) -> Planes:
+    """(H, W) -> (H, W, C), the same in every channel; a broadcast over three would cost the inner loop its length."""
+    if channels == 1:
+        return plane[..., None]
+    out = np.empty((*plane.shape, channels), dtype=np.uint8)
+    for channel in range(channels):
+        out[..., channel] = plane
+    return out

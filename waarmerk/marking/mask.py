@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.ndimage
 
-from ..core.arrays import Real
+from waarmerk.core.arrays import Luma8, Real
+from waarmerk.core.blocks import block_sum, edge_padded
 
 BLOCK = 4
 MASK_ONE = 32  # fixed-point unit of the mask plane
@@ -33,32 +34,31 @@ FLAT_STD = 2.0
 LIVELY_STD, LIVELY_SHARE = 12.0, 0.7
 SLOPE_FLAT, SLOPE_LIVELY = -0.75, -0.1
 PILOTS_FLAT, PILOTS_LIVELY = 0.17, 0.35
-_TEXTURE_BLOCK = 16
+TEXTURE_BLOCK = 16
 
 
-def _blocks(plane: npt.NDArray[np.generic], size: int) -> npt.NDArray[np.generic]:
-    """(H, W) -> (H // size, size, W // size, size), the remainder left out."""
-    h, w = plane.shape[0] // size, plane.shape[1] // size
-    return plane[: h * size, : w * size].reshape(h, size, w, size)
+def _activity(luma: Luma8) -> Real:
+    """(H, W) uint8 -> (ceil(H / 4), ceil(W / 4)): A of the module's formula."""
+    padded = edge_padded(luma, BLOCK)
+    total = np.zeros(padded.shape, dtype=np.uint16)
+    for here, there, place in (
+        (padded[:, :-1], padded[:, 1:], total[:, :-1]),
+        (padded[:-1], padded[1:], total[:-1]),
+    ):
+        place += np.maximum(here, there) - np.minimum(here, there)
+    sums: Real = block_sum(total, BLOCK, np.uint16).astype(np.float32)
+    return sums * np.float32(0.5 / BLOCK**2)
 
 
-def _activity(luma: Real) -> Real:
-    """(H, W) -> (ceil(H / 4), ceil(W / 4)): A of the module's formula."""
-    padded = np.pad(luma, ((0, -luma.shape[0] % BLOCK), (0, -luma.shape[1] % BLOCK)), mode="edge")
-    total = np.zeros_like(padded)
-    total[:, :-1] += np.abs(padded[:, 1:] - padded[:, :-1])
-    total[:-1] += np.abs(padded[1:] - padded[:-1])
-    mean: Real = _blocks(total, BLOCK).mean(axis=(1, 3), dtype=np.float32)
-    return mean / 2
-
-
-def _deviation(luma: Real) -> Real:
-    """(H, W) -> (ceil(H / 16), ceil(W / 16)): standard deviation of each 16 x 16 block."""
-    size = _TEXTURE_BLOCK
-    padded = np.pad(luma, ((0, -luma.shape[0] % size), (0, -luma.shape[1] % size)), mode="edge")
-    blocks = _blocks(padded, size)
-    variance = np.mean(blocks * blocks, axis=(1, 3)) - np.mean(blocks, axis=(1, 3)) ** 2
-    deviation: Real = np.sqrt(np.maximum(variance, 0))
+def _deviation(luma: Luma8) -> Real:
+    """(H, W) uint8 -> (ceil(H / 16), ceil(W / 16)): standard deviation of each 16 x 16 block."""
+    padded = edge_padded(luma, TEXTURE_BLOCK)
+    square = np.multiply(padded, padded, dtype=np.uint16)
+    mean, mean_square = (
+        block_sum(plane, TEXTURE_BLOCK, np.uint32).astype(np.float32) * np.float32(1 / TEXTURE_BLOCK**2)
+        for plane in (padded, square)
+    )
+    deviation: Real = np.sqrt(np.maximum(mean_square - mean * mean, 0))
     return deviation
 
 
@@ -86,8 +86,8 @@ class Mask:
     pilot_share: float
 
 
-def mask_of(luma: Real) -> Mask:
-    """The mask of a (H, W) float32 canonical luma."""
+def mask_of(luma: Luma8) -> Mask:
+    """The mask of a (H, W) uint8 canonical luma."""
     activity = _activity(luma)
     activity = np.minimum(activity, 2 * scipy.ndimage.minimum_filter(activity, 3) + 0.2)
     activity = scipy.ndimage.uniform_filter(activity, 3)
@@ -98,7 +98,7 @@ def mask_of(luma: Real) -> Mask:
     excess = np.minimum(SLOPE * np.maximum(activity - REST, 0), cap - FLOOR)
     h, w = excess.shape
     lively = np.clip((deviation - FLAT_STD) / FLAT_STD, 0, 1)
-    excess *= lively.repeat(_TEXTURE_BLOCK // BLOCK, 0).repeat(_TEXTURE_BLOCK // BLOCK, 1)[:h, :w]
+    excess *= lively.repeat(TEXTURE_BLOCK // BLOCK, 0).repeat(TEXTURE_BLOCK // BLOCK, 1)[:h, :w]
     m = FLOOR + _gain(excess, 255 * 10 ** (-psnr / 20)) * excess
     fixed = np.rint(m * MASK_ONE).astype(np.int16)
     plane = fixed.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)[: luma.shape[0], : luma.shape[1]]

@@ -12,9 +12,9 @@ from functools import lru_cache
 import numpy as np
 import scipy.fft
 
-from ..core.arrays import Bits, Complex, Real
-from ..core.chips import Chips
-from ..core.layout import SUPER, TILE, Harmonics
+from waarmerk.core.arrays import Bits, Complex, Real
+from waarmerk.core.chips import Chips
+from waarmerk.core.layout import SUPER, TILE, Harmonics
 
 _FADE = 6  # canonical pixels on either side of a seam
 PATTERN_ONE = 16  # fixed-point unit of the pattern plane
@@ -24,8 +24,8 @@ def _tiles(k: Harmonics, spectrum: Complex) -> Real:
     """(..., K) complex64 harmonics -> (..., 128, 128) float32 tiles, 2 Re sum_k spectrum_k exp(2 pi i k x / 128)."""
     half = np.zeros((*spectrum.shape[:-1], TILE, TILE // 2 + 1), dtype=np.complex64)
     half[..., k[:, 0] % TILE, k[:, 1]] = spectrum
-    tiles: Real = scipy.fft.irfft2(half, s=(TILE, TILE), axes=(-2, -1), norm="forward", overwrite_x=True)
-    return tiles
+    tiles = scipy.fft.irfft2(half, s=(TILE, TILE), axes=(-2, -1), norm="forward", overwrite_x=True)
+    return tiles.astype(np.float32, copy=False)
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,76 @@
+"""What somebody without the key tries."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks import adversary, pictures
+from tests.rings import TENANT, ring_of
+from waarmerk.core.arrays import Luma, Planes
+from waarmerk.core.chips import chips_of
+from waarmerk.core.evidence import Status
+from waarmerk.detection import alignment, images, residual, words
+from waarmerk.detection.tiles import tile_spectra
+from waarmerk.marking.images import embed, luma_of
+
+RING = ring_of()
+CHIPS = chips_of(RING.current.pattern)
+IDS = (0x1111_2222_3333_4444, 0x1234_5678_9ABC_DEF0, 0x0F0F_0F0F_F0F0_F0F0)
+
+
+def _marked(planes: Planes, mark_id: int, *, pattern: int = 3, offset: tuple[int, int] = (0, 0)) -> Luma:
+    out = embed(
+        planes, RING.current, tenant=TENANT, mark_id=mark_id, pattern=pattern, offset=offset, rgb=True
+    )
+    return luma_of(out, rgb=True).astype(np.float32)
+
+
+def _smooth(seed: int) -> Planes:
+    """What an attacker would have marked: nothing in it hides the mark."""
+    plane = pictures.clouds(seed, 512, 512, 2.5)[..., None] * 40 + 100
+    return np.repeat(plane, 3, axis=2).astype(np.uint8)
+
+
+@pytest.mark.slow
+def test_a_product_of_three_marks_is_accepted_0_of_30_times() -> None:
+    """The forgery itself works, which is why the tag is there: the decoded word is the xor of the three ids."""
+    marked = [tuple(_marked(_smooth(10 * n + i), IDS[i]) for i in range(3)) for n in range(5)]
+    forged_words = 0
+    for n in range(30):
+        target = luma_of(pictures.photo(500 + n, 512, 512), rgb=True).astype(np.float32)
+        forged = adversary.product_forgery(marked[n % 5], target)
+        reading = images.read(forged, RING)
+        assert reading.status is not Status.FOUND
+        assert reading.mark_id is None
+        plane = residual.laplacian(forged)
+        tiles = tile_spectra(plane, CHIPS, alignment.align(plane, CHIPS)[0].shift)
+        pattern, offset = words.find_super_tile(tiles, CHIPS)[0]
+        forged_words += (
+            words.decode_at(tiles, CHIPS, pattern, offset).payload.mark_id == IDS[0] ^ IDS[1] ^ IDS[2]
+        )
+    assert forged_words >= 25
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("factor", [0.7, 1.0, 1.3, 1.6])
+def test_folding_and_subtracting_leaves_the_id_in_9_of_10_pictures(factor: float) -> None:
+    read = 0
+    for n in range(10):
+        size = (512, 640) if n % 2 else (768, 700)
+        kind = pictures.cartoon if n == 7 else pictures.photo
+        luma = _marked(kind(40 + n, *size), IDS[0], pattern=7 * n % 64, offset=(37 * n, 91 * n))
+        read += images.read(adversary.fold_and_subtract(luma, factor), RING).mark_id == IDS[0]
+    assert read >= 9
+
+
+def test_a_picture_without_pilots_is_read_by_its_sync() -> None:
+    """All pilots taken out with the key: more than any attacker can do."""
+    luma = _marked(pictures.photo(60, 640, 640), IDS[1], offset=(37, 91))
+    spectrum = np.fft.rfft2(luma)
+    for ky, kx in CHIPS.pilot.k:
+        spectrum[(ky * 5) % 640, kx * 5] = 0
+    reading = images.read(np.fft.irfft2(spectrum, s=(640, 640)).astype(np.float32), RING)
+    assert reading.mark_id == IDS[1]
+    assert reading.geometry is not None
+    assert reading.geometry["stage"] == "pilotless"
