@@ -48,7 +48,7 @@ bench: install
 	$(BIN)/python -m benchmarks
 
 vectors: install
-	$(BIN)/python tests/vectors/make_vectors.py
+	$(BIN)/python -m tests.vectors.make_vectors
 
 soak: install
 	$(BIN)/python -m benchmarks.load.soak

@@ -373,7 +373,7 @@ class _Result:
     media_type: str
 
 
-class _ParentNotKept(Exception):  # noqa: N818  (an outcome, not an error)
+class _ParentNotKept(Exception):
     """The input's manifest cannot be carried as an ingredient."""
 
     def __init__(self, code: str, reason: str) -> None:

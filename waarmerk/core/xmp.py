@@ -43,7 +43,7 @@ _FRESH = (
 )
 
 
-class _Unreadable(Exception):  # noqa: N818  (an outcome, not an error)
+class _Unreadable(Exception):
     """The packet is not XML, not XMP, too large or declares a document type."""
 
 
