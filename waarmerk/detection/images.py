@@ -141,7 +141,7 @@ class _Search:
             found = upright.align_pilotless(plane, chips)
             if found is not None:
                 how = {"stage": "pilotless", "factor": view.factor}
-                yield from self._decoded(plane, chips, keys, 0, how, found, elastic=False)
+                yield from self._decoded(plane, chips, keys, 0, how, found, places=upright.PLACES)
 
     def _aligned(
         self,
@@ -156,7 +156,7 @@ class _Search:
         plane = _padded(plane)
         for found in alignment.align(plane, chips, dihedrals=dihedrals):
             if abs(found.peak) >= PEAK:
-                yield from self._decoded(plane, chips, keys, spacing, how, found, elastic=True)
+                yield from self._decoded(plane, chips, keys, spacing, how, found)
 
     def _decoded(
         self,
@@ -167,22 +167,26 @@ class _Search:
         how: _How,
         found: alignment.Alignment,
         *,
-        elastic: bool,
+        places: int = 1,
     ) -> Iterator[ImageReading]:
+        """Words at one alignment; `places` is how many the sync itself has searched for it, 1 where pilots did."""
         turned = alignment.turn(plane, found.dihedral)
-        tiles = tile_spectra(turned, chips, found.shift, spacing=spacing, elastic=elastic)
+        tiles = tile_spectra(turned, chips, found.shift, spacing=spacing, elastic=places == 1)
         how = {**how, "dihedral": found.dihedral, "shift": found.shift, "peak": found.peak}
-        yield from self._words(tiles, chips, keys, how)
+        yield from self._words(tiles, chips, keys, how, places)
         if abs(found.peak) >= _RESYNC_PEAK:
             how = {**how, "resynchronised": True}
             rigid = tile_spectra(turned, chips, found.shift, spacing=spacing, elastic=False)
-            yield from self._words(words.resynchronised(rigid, chips), chips, keys, how)
+            moved = words.resynchronised(rigid, chips)
+            yield from self._words(moved, chips, keys, how, places * words.RESYNC_PLACES)
 
-    def _words(self, tiles: TileSpectra, chips: Chips, keys: EpochKeys, how: _How) -> Iterator[ImageReading]:
+    def _words(
+        self, tiles: TileSpectra, chips: Chips, keys: EpochKeys, how: _How, places: int
+    ) -> Iterator[ImageReading]:
         for pattern, offset in words.find_super_tile(tiles, chips, best=_SYNC_TRIES):
-            yield self._judged(words.decode_at(tiles, chips, pattern, offset), keys, how)
+            yield self._judged(words.decode_at(tiles, chips, pattern, offset), keys, how, places)
 
-    def _judged(self, word: words.Word, keys: EpochKeys, how: _How) -> ImageReading:
+    def _judged(self, word: words.Word, keys: EpochKeys, how: _How, places: int) -> ImageReading:
         """A decoded word under the statistic and the tag keys."""
         self.attempts += 1
         how = {**how, "pattern": word.pattern, "offset": word.offset}
@@ -195,7 +199,10 @@ class _Search:
             # Forged, a tenant we do not know, or our word with a bit or two wrong: another try may read it.
             return ImageReading(Status.UNVERIFIED, None, None, keys.epoch, log10_p, how)
         presence = stats.log10_presence(
-            word.sync_score, word.sync_variance, hypotheses=words.SYNC_HYPOTHESES, attempt=self.attempts
+            word.sync_score,
+            word.sync_variance,
+            hypotheses=places * words.SYNC_HYPOTHESES,
+            attempt=self.attempts,
         )
         if presence <= stats.ACCEPT_LOG10_P:
             return ImageReading(Status.UNVERIFIED, epoch=keys.epoch, log10_p=presence, geometry=how)

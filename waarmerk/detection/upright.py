@@ -25,7 +25,8 @@ _SMALL = SUPER_TILE // _REDUCTION
 _SMALL_TILE = TILE // _REDUCTION
 _GROUP = 8
 _SMOOTHING = 33  # bins of 1 / 1024 cycle: as wide as the tiles' own 9 x 9 would be, near enough
-_FINE = np.arange(-4, 4.01, 0.5)
+_FINE = np.arange(-2, 2.01, 0.5)
+PLACES = DIHEDRALS * _SMALL**2 * len(_FINE) ** 2  # that a search may end at, for the presence bound
 
 
 @lru_cache(maxsize=4)

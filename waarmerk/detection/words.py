@@ -29,6 +29,7 @@ RINGS = 6
 SYNC_HYPOTHESES = PATTERNS * SUPER * SUPER * RINGS
 _SHRINK = 0.5  # standard errors
 _RESYNC = ((3.0, 1.0), (0.5, 0.5))  # (reach, step) in pixels, coarse then fine
+RESYNC_PLACES = 49 * 9  # shifts the search may end at
 
 
 @dataclass(frozen=True, slots=True)

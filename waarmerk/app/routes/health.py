@@ -11,12 +11,14 @@ router = APIRouter(tags=["health"])
 metrics_router = APIRouter(tags=["health"])
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", summary="Does the process answer?")
 async def healthz() -> Health:
     """Always ok while the process answers; it looks at nothing else."""
     return Health()
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", summary="Can it mark and detect?", responses=problems(503))
 async def readyz(request: Request) -> Ready:
     """Signs and verifies a small picture from end to end, and asks the registry; kept for a few seconds."""
