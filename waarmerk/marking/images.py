@@ -44,20 +44,12 @@ def _canonical(luma: Luma8, factor: int) -> Luma8:
     return ((total + factor * factor // 2) // (factor * factor)).astype(np.uint8)
 
 
-def _grow(delta: npt.NDArray[np.int16], factor: int, height: int, width: int) -> npt.NDArray[np.int16]:
+def _grown(delta: npt.NDArray[np.int16], factor: int, height: int, width: int) -> npt.NDArray[np.int16]:
     """Linear interpolation of a canonical delta, sampled at pixel centres, to the picture's pixels."""
-    if factor == 1:
-        return np.right_shift(delta + (1 << (_SHIFT - 1)), _SHIFT)
-    rows = (np.arange(height, dtype=np.float32) + 0.5) / factor - 0.5
-    columns = (np.arange(width, dtype=np.float32) + 0.5) / factor - 0.5
-    fine = delta.astype(np.float32)
-    for axis, at in ((0, rows), (1, columns)):
-        low = np.clip(np.floor(at).astype(np.intp), 0, fine.shape[axis] - 1)
-        high = np.minimum(low + 1, fine.shape[axis] - 1)
-        share = np.clip(at - low, 0, 1)
-        share = share[:, None] if axis == 0 else share[None, :]
-        fine = fine.take(low, axis) * (1 - share) + fine.take(high, axis) * share
-    return np.rint(fine / (1 << _SHIFT)).astype(np.int16)
+    coarse = Image.fromarray(delta.astype(np.float32))
+    part = (0.0, 0.0, width / factor, height / factor)
+    fine = np.asarray(coarse.resize((width, height), Image.Resampling.BILINEAR, box=part))
+    return np.rint(fine * np.float32(1 / (1 << _SHIFT))).astype(np.int16)
 
 
 def mark_delta(
@@ -78,7 +70,13 @@ def mark_delta(
         slope=mask.slope,
         pilot_share=mask.pilot_share,
     )
-    return _grow(plane * mask.plane, scale, height, width)
+    if scale == 1:
+        plane *= mask.plane
+        plane += 1 << (_SHIFT - 1)
+        plane >>= _SHIFT
+        return plane
+    # Rounded once, after growing.
+    return _grown(plane * mask.plane, scale, height, width)
 
 
 def embed(

@@ -12,19 +12,37 @@ from functools import lru_cache
 import numpy as np
 import scipy.fft
 
-from waarmerk.core.arrays import Bits, Complex, Real
+from waarmerk.core.arrays import Bits, Complex, Index, Real
 from waarmerk.core.chips import Chips
-from waarmerk.core.layout import SUPER, TILE, Harmonics
+from waarmerk.core.layout import RADIUS_MAX, SUPER, TILE
 
 _FADE = 6  # canonical pixels on either side of a seam
 PATTERN_ONE = 16  # fixed-point unit of the pattern plane
+_COLUMNS = int(RADIUS_MAX) + 1  # of a half spectrum that can hold anything
 
 
-def _tiles(k: Harmonics, spectrum: Complex) -> Real:
-    """(..., K) complex64 harmonics -> (..., 128, 128) float32 tiles, 2 Re sum_k spectrum_k exp(2 pi i k x / 128)."""
-    half = np.zeros((*spectrum.shape[:-1], TILE, TILE // 2 + 1), dtype=np.complex64)
-    half[..., k[:, 0] % TILE, k[:, 1]] = spectrum
-    tiles = scipy.fft.irfft2(half, s=(TILE, TILE), axes=(-2, -1), norm="forward", overwrite_x=True)
+@lru_cache(maxsize=8)
+def _places(chips: Chips) -> tuple[Index, Index]:
+    """Where each bin of a (128, 39) quarter spectrum finds its harmonic: of payload then sync, and of pilots.
+
+    A number behind the last harmonic means none. Gathering by bin is cheaper than scattering by harmonic, and
+    columns beyond 38 hold nothing, so their transforms are never done.
+    """
+    found = []
+    for bands in ((chips.payload, chips.sync), (chips.pilot,)):
+        k = np.concatenate([band.k for band in bands])
+        at = np.full((TILE, _COLUMNS), len(k), dtype=np.intp)
+        at[k[:, 0] % TILE, k[:, 1]] = np.arange(len(k))
+        found.append(at.ravel())
+    return found[0], found[1]
+
+
+def _tiles(spectrum: Complex, places: Index) -> Real:
+    """(N, K) harmonics -> (N, 128, 128) float32 tiles, 2 Re sum_k spectrum_k exp(2 pi i k x / 128)."""
+    padded = np.concatenate([spectrum, np.zeros((len(spectrum), 1), dtype=np.complex64)], axis=1)
+    quarter = padded.take(places, axis=1).reshape(-1, TILE, _COLUMNS)
+    columns = scipy.fft.ifft(quarter, axis=1, norm="forward", overwrite_x=True)
+    tiles = scipy.fft.irfft(columns, n=TILE, axis=2, norm="forward", overwrite_x=True)
     return tiles.astype(np.float32, copy=False)
 
 
@@ -85,23 +103,25 @@ def pattern_plane(
     count = ((offset[0] % TILE + height - 1) // TILE + 1, (offset[1] % TILE + width - 1) // TILE + 1)
     rows = (first[0] + np.arange(min(count[0], SUPER))) % SUPER
     columns = (first[1] + np.arange(min(count[1], SUPER))) % SUPER
-    pilot, sync, payload = _amplitudes(chips, slope, pilot_share)
+    pilot, sync, payload = (PATTERN_ONE * a for a in _amplitudes(chips, slope, pilot_share))
     symbol = (1.0 - 2.0 * coded[chips.coded_bit]).astype(np.float32)
+    here = np.ix_(rows, columns)
     spectrum = np.concatenate(
         [
-            chips.payload_phasors(pattern)[np.ix_(rows, columns)] * (symbol * payload),
-            chips.sync_phasors(pattern)[np.ix_(rows, columns)] * sync,
+            chips.payload_phasors(pattern)[here] * (symbol * payload),
+            chips.sync_phasors(pattern)[here] * sync,
         ],
         axis=-1,
     )
-    tiles = _tiles(np.concatenate([chips.payload.k, chips.sync.k]), spectrum)
+    at_rest, at_pilots = _places(chips)
+    tiles = _tiles(spectrum.reshape(-1, spectrum.shape[-1]), at_rest)
+    tiles = tiles.reshape(len(rows), len(columns), TILE, TILE)
     if count[0] > SUPER or count[1] > SUPER:
         tiles = tiles[np.ix_(np.arange(count[0]) % SUPER, np.arange(count[1]) % SUPER)]
     _cross_fade(tiles, 0, 2)
     _cross_fade(tiles, 1, 3)
-    tiles += _tiles(chips.pilot.k, pilot * chips.pilot_phasor)
-    tiles *= PATTERN_ONE
-    np.rint(tiles, out=tiles)
-    plane = tiles.astype(np.int16).transpose(0, 2, 1, 3).reshape(count[0] * TILE, count[1] * TILE)
+    tiles += _tiles((pilot * chips.pilot_phasor)[None], at_pilots)
+    plane = np.empty((count[0], TILE, count[1], TILE), dtype=np.int16)
+    np.rint(tiles, out=plane.swapaxes(1, 2), casting="unsafe")
     top, left = offset[0] % TILE, offset[1] % TILE
-    return plane[top : top + height, left : left + width]
+    return plane.reshape(count[0] * TILE, count[1] * TILE)[top : top + height, left : left + width]
