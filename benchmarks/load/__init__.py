@@ -1,0 +1,1 @@
+"""Load on a served process, over HTTP on this machine."""
