@@ -14,9 +14,9 @@ help:
 	@echo "make test      the tests; WAARMERK_CORPUS=folder adds those on real files"
 	@echo "make lint      ruff and mypy"
 	@echo "make format    ruff format"
-	@echo "make bench     the benchmarks, results under benchmarks/results"
+	@echo "make bench     every figure of docs/benchmarks.md anew; WAARMERK_CORPUS=folder names the real pictures"
 	@echo "make vectors   rebuild the golden vectors of the current format version"
-	@echo "make soak      a long run against a served process, watching its memory"
+	@echo "make soak      the long runs: thousands of unmarked pictures, and a served process under load"
 	@echo "make lock      resolve the dependencies anew into the two lock files"
 
 install: $(STAMP)
@@ -51,7 +51,9 @@ vectors: install
 	$(BIN)/python -m tests.vectors.make_vectors
 
 soak: install
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m benchmarks.quality.nulls --long
 	$(BIN)/python -m benchmarks.load.soak
+	$(BIN)/python -m benchmarks.report
 
 # One lock for every platform and Python; the second is what a server needs, at the very same versions.
 lock: install

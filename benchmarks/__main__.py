@@ -1,0 +1,32 @@
+"""`make bench`: each benchmark in a process of its own on one thread, then docs/benchmarks.md.
+
+Ends with 1 where a bar is missed.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from benchmarks.common import ROOT, one_thread
+
+MODULES = (
+    "benchmarks.quality.robustness",
+    "benchmarks.quality.nulls",
+    "benchmarks.quality.security",
+    "benchmarks.kernels.bench_image",
+)
+
+
+def main() -> int:
+    codes = []
+    for module in MODULES:
+        print(f"--- {module}", file=sys.stderr, flush=True)
+        done = subprocess.run([sys.executable, "-m", module], cwd=ROOT, env=one_thread(), check=False)
+        codes.append(done.returncode)
+    done = subprocess.run([sys.executable, "-m", "benchmarks.report"], cwd=ROOT, check=False)
+    return max(*codes, done.returncode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
