@@ -126,6 +126,25 @@ def test_p16_no_signed_time_is_null(client: TestClient, corpus: Path) -> None:
     assert answer["verdict"] == "declared_ai"
 
 
+def test_p17_hostile_names_are_kept_as_data_or_refused(client: TestClient, corpus: Path) -> None:
+    lines = [
+        line
+        for file in sorted((corpus / "c2pa").glob("attack_strings_*.txt"))
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines()[:5]
+        if line.strip()
+    ]
+    assert len(lines) > 10
+    for line in lines:
+        query = {"origin": "generated", "system": line}
+        response = client.post("/v1/mark", params=query, content=encoded("PNG"))
+        if len(line) > 256 or any(ord(c) < 32 or 127 <= ord(c) < 160 for c in line):
+            assert response.json()["code"] == "bad_parameter"
+            continue
+        assert response.status_code == 200, (line, response.text)
+        marks = [e for e in detect(client, response.content)["evidence"] if e["basis"] == "watermark"]
+        assert marks[0]["system"] == line.strip()
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from waarmerk.adapters import certificates
+from waarmerk.adapters import certificates, keystore
 from waarmerk.app import deployment
 from waarmerk.app.settings import Mode, Settings
 from waarmerk.core.errors import ConfigurationError
@@ -141,10 +141,9 @@ def test_an_unknown_tenant_stops_the_start(tmp_path: Path) -> None:
     registry.close()
 
 
-def test_the_notice_names_what_is_for_development_and_nothing_else(tmp_path: Path) -> None:
+def test_what_is_for_development_is_told_and_nothing_else(tmp_path: Path) -> None:
     read = settings(tmp_path)
-    notice = deployment.development_notice(
-        read, deployment.load_keys(read), deployment.load_signing(read, NOW)
-    )
-    assert "DEVELOPMENT KEYS AND CERTIFICATES" in notice
-    assert str(tmp_path) in notice
+    stored, signing = deployment.load_keys(read), deployment.load_signing(read, NOW)
+    own = keystore.keys_from_secret(secrets.token_bytes(32).hex())
+    assert deployment.made_for_development(stored, signing) == ("keys", "certificates")
+    assert deployment.made_for_development(own, signing) == ("certificates",)

@@ -336,10 +336,10 @@ def test_ready_means_marked_and_detected_and_is_kept_for_a_while(
     tries = 0
     check = service.self_test
 
-    def counted() -> None:
+    def counted() -> object:
         nonlocal tries
         tries += 1
-        check()
+        return check()
 
     monkeypatch.setattr(service, "self_test", counted)
     with TestClient(create_app(settings, service)) as client:

@@ -13,9 +13,12 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from pydantic import SecretStr
 
 from tests.app.pictures import decoded, encoded, picture, psnr
+from waarmerk.adapters import keystore
 from waarmerk.adapters.registry import Registry
+from waarmerk.app import deployment
 from waarmerk.app.mark_steps import Draw, Marked, MarkRequest, Robustness
 from waarmerk.app.service import Detection, Service, draw
 from waarmerk.app.settings import Settings
@@ -349,3 +352,37 @@ def test_an_input_is_never_changed_in_place(service: Service) -> None:
     copy = bytes(bytearray(data))
     service.mark(data, GENERATED)
     assert data == copy
+
+
+def test_the_whole_service_runs_on_postgresql_by_one_setting(
+    settings: Settings, tmp_path: Path, png: bytes, postgresql: Any
+) -> None:
+    postgresql.psql("CREATE DATABASE whole")
+    elsewhere = {"data_dir": tmp_path, "database_url": SecretStr(postgresql.get_uri("whole"))}
+    with Service.open(settings.model_copy(update=elsewhere)) as service:
+        service.self_test()
+        marked = service.mark(png, replace(GENERATED, system="On PostgreSQL"))
+        assert watermark(service.detect(marked.data)).system == "On PostgreSQL"
+    assert not list(tmp_path.glob("*.sqlite3"))
+
+
+def test_a_mark_from_a_retired_epoch_is_still_read(settings: Settings, tmp_path: Path, png: bytes) -> None:
+    own = settings.model_copy(update={"data_dir": tmp_path})
+    with Service.open(own) as service:
+        first = service.mark(png, GENERATED)
+    for _ in range(3):
+        keystore.add_epoch(deployment.keys_file(own), deployment.fresh_secret())
+    with Service.open(own) as service:
+        found = watermark(service.detect(first.data))
+        assert found.mark_id == first.mark_id
+        assert found.private["epoch"] == 1
+        assert watermark(service.detect(service.mark(png, GENERATED).data)).private["epoch"] == 4
+
+
+def test_another_deployments_mark_is_not_ours(settings: Settings, tmp_path: Path, png: bytes) -> None:
+    with Service.open(settings.model_copy(update={"data_dir": tmp_path})) as other:
+        marked = other.mark(png, GENERATED)
+    with Service.open(settings.model_copy(update={"data_dir": tmp_path / "else"})) as service:
+        detection = service.detect(marked.data)
+    assert watermark(detection).status is Status.NOT_FOUND
+    assert detection.verdict == "declared_ai"

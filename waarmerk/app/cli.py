@@ -69,11 +69,7 @@ def serve() -> None:
         settings = _settings()
         log.configure(settings.log_level)
         service = Service.open(settings)
-        if service.notice:
-            print(service.notice, file=sys.stderr, flush=True)
-        log.event(
-            "info", "start", version=VERSION, mode=settings.mode.value, host=settings.host, port=settings.port
-        )
+        _say_start(settings, service)
         uvicorn.run(
             create_app(settings, service),
             host=settings.host,
@@ -191,12 +187,13 @@ def _settings() -> Settings:
 
 @contextmanager
 def _service() -> Iterator[Service]:
-    """The service, its notice on standard error and its log quiet: a command says what it has to itself."""
+    """The service with its log quiet: a command says what it has to say itself."""
     settings = _settings()
     log.configure("error")
     with Service.open(settings) as service:
-        if service.notice:
-            print(service.notice, file=sys.stderr, flush=True)
+        if service.for_development:
+            made = " and ".join(service.for_development)
+            print(f"waarmerk: with development {made} in {settings.data_dir}", file=sys.stderr)
         yield service
 
 
@@ -211,6 +208,40 @@ def _errors() -> Iterator[None]:
         # Whoever read our output has what it wanted; Python would complain when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(ERROR) from None
+
+
+_BANNER = """\
+******************************************************************************
+  DEVELOPMENT {made}, made by this machine for itself, in
+  {folder}
+  Nobody else has reason to trust what is signed with them, and production
+  mode (WAARMERK_MODE=production) refuses them. See docs/operations.md.
+******************************************************************************"""
+
+
+def _say_start(settings: Settings, service: Service) -> None:
+    """Loudly what is for development; in the log where it listens, and what readiness will not be content with."""
+    if service.for_development:
+        made = " AND ".join(service.for_development).upper()
+        print(_BANNER.format(made=made, folder=settings.data_dir), file=sys.stderr, flush=True)
+    log.event(
+        "info",
+        "start",
+        version=VERSION,
+        mode=settings.mode.value,
+        url=f"http://{settings.host}:{settings.port}",
+    )
+    try:
+        found = service.self_test()
+    except WaarmerkError as error:
+        log.event("error", "not_ready", code=error.code, sentence=error.sentence)
+    else:
+        if "manifest_trusted" not in {item.code for item in found.evidence}:
+            log.event(
+                "warning",
+                "own_signer_untrusted",
+                sentence="the root of the signing certificate is not in WAARMERK_TRUST_FILE",
+            )
 
 
 def _fail(sentence: str, code: str) -> NoReturn:

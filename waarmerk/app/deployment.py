@@ -124,27 +124,10 @@ def key_ring(settings: Settings, stored: keystore.StoredKeys, registry: Registry
     return KeyRing.build(stored.epochs, tenants)
 
 
-def development_notice(settings: Settings, stored: keystore.StoredKeys, signing: Signing) -> str:
-    """What to say on standard error at every start; empty where nothing is for development."""
-    made = [
-        what
-        for what, is_development in (
-            ("keys", stored.development),
-            ("certificates", signing.info.is_development),
-        )
-        if is_development
-    ]
-    if not made:
-        return ""
-    bar = "*" * 78
-    return (
-        f"{bar}\n"
-        f"  DEVELOPMENT {' AND '.join(made).upper()}, made by this machine for itself, in\n"
-        f"  {settings.data_dir}\n"
-        "  Nobody else has reason to trust what is signed with them, and production\n"
-        "  mode (WAARMERK_MODE=production) refuses them. See docs/operations.md.\n"
-        f"{bar}"
-    )
+def made_for_development(stored: keystore.StoredKeys, signing: Signing) -> tuple[str, ...]:
+    """What of a deployment is for development: ``keys``, ``certificates``, both or nothing."""
+    made = (("keys", stored.development), ("certificates", signing.info.is_development))
+    return tuple(what for what, is_development in made if is_development)
 
 
 def _development_signing(folder: Path, now: datetime) -> Signing:

@@ -119,10 +119,10 @@ def of_parameters(error: RequestValidationError) -> BadParameter:
     sentence = {
         "missing": f"The parameter {name} is missing; add ?{name}= to the address.",
         "extra_forbidden": f"There is no parameter {_shown(name)}; /openapi.json tells those there are.",
-        "enum": f"{name} must be {context.get('expected')}.",
-        "string_too_long": f"{name} may have {context.get('max_length')} characters at most.",
-        "string_pattern_mismatch": f"{name} may not hold control characters.",
-    }.get(first["type"], f"{name} has no such value.")
+        "enum": f"The parameter {name} must be {context.get('expected')}.",
+        "string_too_long": f"The parameter {name} may have {context.get('max_length')} characters at most.",
+        "string_pattern_mismatch": f"The parameter {name} may not hold control characters.",
+    }.get(first["type"], f"The parameter {name} has no such value.")
     if name == "origin" and first["type"] != "extra_forbidden":
         sentence = (
             "Say how the content came to be: add ?origin=generated for content made by AI, "

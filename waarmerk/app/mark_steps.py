@@ -222,7 +222,7 @@ class Marker:
         )
 
     def _system(self, request: MarkRequest) -> str:
-        return request.system or self.defaults.system or ""
+        return (request.system or self.defaults.system or "").strip()
 
     def _embed(self, picture: Picture, draw: Draw) -> Planes:
         return embed(

@@ -20,7 +20,7 @@ class Readiness:
     """
 
     def __init__(
-        self, check: Callable[[], None], interval_s: float, clock: Callable[[], float] = time.monotonic
+        self, check: Callable[[], object], interval_s: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._check = check
         self._interval_s = interval_s

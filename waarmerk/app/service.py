@@ -41,8 +41,8 @@ class Service:
         self._marker = marker
         self._seeker = seeker
         self._registry = registry
-        self.notice = ""
-        """What an operator must be told at every start; empty where there is nothing."""
+        self.for_development: tuple[str, ...] = ()
+        """``keys``, ``certificates``, both or nothing: what proves nothing to anyone else. Say so at every start."""
 
     @classmethod
     def open(cls, settings: Settings) -> Service:
@@ -80,7 +80,7 @@ class Service:
         )
         seeker = Seeker(key_ring=keys, reader=reader, registry=registry, limits=limits)
         service = cls(marker, seeker, registry)
-        service.notice = deployment.development_notice(settings, stored, signing)
+        service.for_development = deployment.made_for_development(stored, signing)
         return service
 
     @property
@@ -120,8 +120,11 @@ class Service:
         """Look for marks and claims; see `Seeker.detect_at`. Nothing of the file is kept."""
         return self._seeker.detect_at(data, datetime.now(UTC))
 
-    def self_test(self) -> None:
+    def self_test(self) -> Detection:
         """Mark a small picture and detect it, tell it from its unmarked twin, and ask the registry.
+
+        Returns:
+            What was found in the marked picture.
 
         Raises:
             SelfCheckFailed: marked and unmarked were not told apart.
@@ -130,10 +133,12 @@ class Service:
         self._registry.ping()
         drawn = draw()
         marked = self.mark_at(specimen(), MarkRequest(origin=Origin.GENERATED), drawn)
-        if marked.mark_id not in _mark_ids(self.detect(marked.data)):
+        found = self.detect(marked.data)
+        if marked.mark_id not in _mark_ids(found):
             raise SelfCheckFailed("A picture that was just marked is not detected")
         if _mark_ids(self.detect(specimen())):
             raise SelfCheckFailed("A picture that was never marked is detected")
+        return found
 
 
 def _defaults(settings: Settings) -> Defaults:
