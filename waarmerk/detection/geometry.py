@@ -1,9 +1,9 @@
 """Rotation, scale, aspect and mirror of a picture, from its power spectrum alone.
 
 A mark's pilots are lines in the spectrum. If picture coordinates are x' = A x, a harmonic k of the tile shows at
-f' = B k / 128 cycles a pixel with B = A^-T. Shifts do not matter. Two coarse searches by correlation give B:
-log-polar (rotation and scale are shifts) and log-log (two axis scales are shifts), each with its mirror; least
-squares on the lines themselves makes it exact to a fraction of a line's width.
+f' = B k / 128 cycles a pixel with B = A^-T. Shifts do not matter. Three coarse searches give B: plain scales and plain
+turns one by one, log-polar correlation (rotation and scale are shifts) and log-log correlation (two axis scales are
+shifts), each with its mirror; least squares on the lines themselves makes it exact to a fraction of a line's width.
 
 Reference:
     O'Ruanaidh, Pun, "Rotation, scale and translation invariant spread spectrum digital image watermarking",
@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ import scipy.fft
 import scipy.ndimage
 import scipy.signal.windows
 
-from waarmerk.core.arrays import Real
+from waarmerk.core.arrays import Index, Real
 from waarmerk.core.chips import Chips
 from waarmerk.core.layout import TILE
 
@@ -31,12 +32,18 @@ _OVERLAP = 0.3
 _TUKEY = 0.35
 _CAP = 20.0  # times the local mean; a line of a flat picture is no better than one of a lively one
 _F_MIN, _F_MAX = 0.010, 0.49
-_RADII, _ANGLES = 400, 512
-_LOGS = 256
-_ROUNDS = 4
+_RADII, _ANGLES = 320, 512
+_LOGS = 192
+_ROUNDS = ((0.5, 1.6), (0.75, 1.4), (1.0, 1.2), (1.0, 1.0))  # (share of the pilots, spread in bins)
+_MIN_LINES = 8
+_MAX_STRETCH = 1.8  # one way against the other; beyond, a picture is hardly recognisable
+MIN_SCORE = 2.8  # pictures without a mark reach 1 to 4.5; resampling costs more than the search before it
 
 Matrix = npt.NDArray[np.float64]
-"""(2, 2) float64, rows (y, x)."""
+"""(2, 2) float64, rows (y, x); (C, 2, 2) where there are several."""
+
+Bins: TypeAlias = npt.NDArray[np.float64]
+"""Frequencies in bins of 1 / 512 cycle a pixel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +52,11 @@ class Spectrum:
 
     Attributes:
         power: (512, 257) float32, local mean 1, capped; row index fy 512 modulo 512, column fx 512.
+        soft: the same, 3 x 3 mean, for the coarse search.
     """
 
     power: Real
+    soft: Real
 
 
 def spectrum_of(residual: Real) -> Spectrum:
@@ -60,7 +69,8 @@ def spectrum_of(residual: Real) -> Spectrum:
             segment = residual[top : top + size[0], left : left + size[1]] * window
             half = scipy.fft.rfft2(segment, s=(BINS, BINS))
             total += np.square(half.real) + np.square(half.imag)
-    return Spectrum(_flatten(total))
+    power = _flatten(total)
+    return Spectrum(power, scipy.ndimage.uniform_filter(power, 3, mode=("wrap", "mirror")))
 
 
 def _starts(length: int, size: int) -> list[int]:
@@ -87,7 +97,7 @@ def _flatten(power: Real) -> Real:
     return flat
 
 
-def _sample(spectrum: Real, fy: Real, fx: Real) -> Real:
+def _sample(spectrum: Real, fy: Bins, fx: Bins) -> Real:
     """Linear interpolation at frequencies in bins, either half plane; 1 beyond the Nyquist frequency."""
     sign = np.where(fx < 0, -1.0, 1.0)
     beyond = (np.abs(fy) > BINS / 2 - 1) | (np.abs(fx) > BINS / 2 - 1)
@@ -97,20 +107,26 @@ def _sample(spectrum: Real, fy: Real, fx: Real) -> Real:
     return values
 
 
+def _nearest(fy: Bins, fx: Bins) -> Index:
+    """Flat places in a (512, 257) half spectrum nearest to frequencies in bins, fx >= 0."""
+    rows = np.mod(np.rint(fy).astype(np.intp), BINS)
+    return rows * (BINS // 2 + 1) + np.rint(fx).astype(np.intp)
+
+
 @lru_cache(maxsize=1)
-def _polar_grid() -> tuple[Real, Real]:
+def _polar_grid() -> Index:
+    """(320, 512): radius by angle, -90 to 90 degrees."""
     radius = BINS * _F_MIN * (_F_MAX / _F_MIN) ** (np.arange(_RADII) / (_RADII - 1))
     angle = np.pi * (np.arange(_ANGLES) / _ANGLES - 0.5)
-    return (
-        (radius[:, None] * np.sin(angle)).astype(np.float32),
-        (radius[:, None] * np.cos(angle)).astype(np.float32),
-    )
+    return _nearest(radius[:, None] * np.sin(angle), radius[:, None] * np.cos(angle))
 
 
 @lru_cache(maxsize=1)
-def _log_grid() -> tuple[Real, Real]:
-    f = (BINS * _F_MIN * (_F_MAX / _F_MIN) ** (np.arange(_LOGS) / (_LOGS - 1))).astype(np.float32)
-    return np.broadcast_to(f[:, None], (_LOGS, _LOGS)), np.broadcast_to(f, (_LOGS, _LOGS))
+def _log_grid() -> Index:
+    """(2, 192, 192): |fy| by |fx|, for fy fx > 0 and < 0."""
+    f = BINS * _F_MIN * (_F_MAX / _F_MIN) ** (np.arange(_LOGS) / (_LOGS - 1))
+    fy, fx = np.meshgrid(f, f, indexing="ij")
+    return np.stack([_nearest(fy, fx), _nearest(-fy, fx)])
 
 
 def _splat(shape: tuple[int, int], at: npt.NDArray[np.float64], wrap: bool) -> Real:
@@ -187,7 +203,7 @@ def _contrast(plane: Real, axis: int | None) -> Real:
 
 
 def _polar_candidates(spectrum: Spectrum, chips: Chips, count: int) -> list[tuple[float, Matrix]]:
-    polar = _contrast(_sample(spectrum.power, *_polar_grid()), 0)
+    polar = _contrast(spectrum.soft.take(_polar_grid()), 0)
     transform = scipy.fft.rfft2(polar, s=(2 * _RADII, _ANGLES))
     planes: Real = scipy.fft.irfft2(transform * _polar_templates(chips), s=(2 * _RADII, _ANGLES))
     step = math.log(_F_MAX / _F_MIN) / (_RADII - 1)
@@ -204,8 +220,7 @@ def _polar_candidates(spectrum: Spectrum, chips: Chips, count: int) -> list[tupl
 
 
 def _log_candidates(spectrum: Spectrum, chips: Chips, count: int) -> list[tuple[float, Matrix]]:
-    fy, fx = _log_grid()
-    quadrants = np.stack([_sample(spectrum.power, fy, fx), _sample(spectrum.power, -fy, fx)])
+    quadrants = spectrum.soft.take(_log_grid())
     quadrants = np.stack([_contrast(_contrast(q, 0), 1) for q in quadrants])
     transform = scipy.fft.rfft2(quadrants, s=(2 * _LOGS, 2 * _LOGS))
     step = math.log(_F_MAX / _F_MIN) / (_LOGS - 1)
@@ -221,45 +236,90 @@ def _log_candidates(spectrum: Spectrum, chips: Chips, count: int) -> list[tuple[
     return found
 
 
-def _refine(spectrum: Spectrum, chips: Chips, b: Matrix) -> tuple[float, Matrix]:
-    """Least squares on the lines' centroids, near frequencies first; returns (score, B).
+@lru_cache(maxsize=1)
+def _plain_maps() -> Matrix:
+    """(C, 2, 2): the geometries most pictures have been through, finely stepped.
 
-    The score is the mean power at the predicted lines, less its expectation, over its deviation under no mark.
+    Scales 0.22 .. 4.5 the four ways a spectrum can tell apart, and turns by any angle at scale 1, with mirrors.
+    """
+    quarter, mirror = np.array([[0.0, 1.0], [-1.0, 0.0]]), np.diag([1.0, -1.0])
+    scales = np.exp(np.arange(math.log(0.22), math.log(4.5), 0.004))
+    ways = (np.eye(2), mirror, quarter, quarter @ mirror)
+    angles = np.radians(np.arange(0.0, 180.0, 0.15))
+    turns = np.array([[np.cos(angles), np.sin(angles)], [-np.sin(angles), np.cos(angles)]]).transpose(2, 0, 1)
+    return np.concatenate([*(scales[:, None, None] * way for way in ways), turns, turns @ mirror])
+
+
+@lru_cache(maxsize=8)
+def _plain_places(chips: Chips) -> tuple[Index, Real]:
+    """(C, P) flat places of every plain map's lines, and (C,) one over the root of the number of lines inside."""
+    predicted = (chips.pilot.k / TILE * BINS) @ _plain_maps().swapaxes(1, 2)
+    inside = np.abs(predicted).max(axis=2) < BINS / 2 - 2
+    sign = np.where(predicted[..., 1] < 0, -1.0, 1.0)
+    places = _nearest(predicted[..., 0] * sign, np.where(inside, np.abs(predicted[..., 1]), 0))
+    lines = inside.sum(axis=1)
+    scale = np.where(lines >= _MIN_LINES, 1 / np.sqrt(np.maximum(lines, 1)), 0)
+    # Lines beyond the Nyquist frequency look at the axes, where a spectrum is level.
+    return np.where(inside, places, 0).astype(np.int32), scale.astype(np.float32)
+
+
+def _plain_candidates(spectrum: Spectrum, chips: Chips, count: int) -> list[tuple[float, Matrix]]:
+    """The best plain maps by the lines' mean power itself: surer than a correlation peak where it applies."""
+    places, scale = _plain_places(chips)
+    level = spectrum.soft - spectrum.soft.mean()
+    level[0, 0] = 0
+    scores = level.take(places).sum(axis=1) * scale
+    found = []
+    for _ in range(count):
+        best = int(np.argmax(scores))
+        found.append((float(scores[best]), _plain_maps()[best]))
+        scores[max(0, best - 3) : best + 4] = -np.inf
+    return found
+
+
+def _refined(spectrum: Spectrum, chips: Chips, b: Matrix) -> tuple[Real, Matrix]:
+    """Least squares on the lines' centroids, near frequencies first.
+
+    Args:
+        b: (C, 2, 2) candidates.
+
+    Returns:
+        (C,) scores: the mean power at the predicted lines less its expectation, times the root of their number; and
+        the (C, 2, 2) refined candidates.
     """
     k = chips.pilot.k / TILE * BINS
     radius = chips.pilot.radius
-    reach = np.arange(-2, 3)
-    for step in range(_ROUNDS):
-        predicted = k @ b.T
-        use = (np.abs(predicted).max(axis=1) < BINS / 2 - 4) & (
-            radius <= np.quantile(radius, (0.5, 0.75, 1, 1)[step])
-        )
-        if use.sum() < 8:
-            break
-        centre = np.rint(predicted[use])
-        fy = centre[:, 0, None, None] + reach[:, None]
-        fx = centre[:, 1, None, None] + reach
+    reach = np.arange(-2.0, 3.0)
+    for share, spread in _ROUNDS:
+        predicted = k @ b.swapaxes(1, 2)  # (C, P, 2)
+        inside = np.abs(predicted).max(axis=2) < BINS / 2 - 4
+        use = inside & (radius <= np.quantile(radius, share))
+        centre = np.where(use[..., None], np.rint(predicted), 0.0)
+        fy = centre[..., 0, None, None] + reach[:, None]
+        fx = centre[..., 1, None, None] + reach
         patch = np.maximum(_pick(spectrum.power, fy, fx) - 1.5, 0)
-        near = (fy - predicted[use, 0, None, None]) ** 2 + (fx - predicted[use, 1, None, None]) ** 2
-        patch = patch * np.exp(-near / (2 * (1.6, 1.4, 1.2, 1.0)[step] ** 2))
-        mass = patch.sum(axis=(1, 2)) + 1e-9
+        away = (fy - predicted[..., 0, None, None]) ** 2 + (fx - predicted[..., 1, None, None]) ** 2
+        patch = patch * np.exp(-away / (2 * spread**2))
+        mass = patch.sum(axis=(2, 3)) + 1e-9
         seen = (
-            np.stack([(patch * fy).sum(axis=(1, 2)), (patch * fx).sum(axis=(1, 2))], axis=1) / mass[:, None]
+            np.stack([(patch * fy).sum(axis=(2, 3)), (patch * fx).sum(axis=(2, 3))], axis=2) / mass[..., None]
         )
-        weight = np.sqrt(np.minimum(mass, 30.0))[:, None]
-        solution = np.linalg.lstsq(k[use] * weight, seen * weight, rcond=1e-6)[0].T
-        if not np.all(np.isfinite(solution)) or abs(np.linalg.det(solution)) < 1e-3:
-            break
-        b = solution
-    predicted = k @ b.T
-    use = np.abs(predicted).max(axis=1) < BINS / 2 - 2
-    if use.sum() < 8:
-        return 0.0, b
-    values = np.minimum(_sample(spectrum.power, predicted[use, 0], predicted[use, 1]), 6.0)
-    return float((values.mean() - 1) * math.sqrt(len(values))), b
+        weight = np.where(use, np.minimum(mass, 30.0), 0.0)
+        # Normal equations of seen = B k, two unknowns a row.
+        normal = np.einsum("cp,pi,pj->cij", weight, k, k) + 1e-6 * np.eye(2)
+        moment = np.einsum("cp,cpi,pj->cij", weight, seen, k)
+        solution = moment @ np.linalg.inv(normal)
+        sound = (np.abs(np.linalg.det(solution)) > 1e-3) & (use.sum(axis=1) >= _MIN_LINES)
+        b = np.where(sound[:, None, None], solution, b)
+    predicted = k @ b.swapaxes(1, 2)
+    inside = np.abs(predicted).max(axis=2) < BINS / 2 - 2
+    values = np.minimum(_sample(spectrum.power, predicted[..., 0], predicted[..., 1]), 6.0) - 1
+    lines = inside.sum(axis=1)
+    scores = np.where(inside, values, 0).sum(axis=1) / np.sqrt(np.maximum(lines, 1))
+    return np.where(lines >= _MIN_LINES, scores, 0).astype(np.float32), b
 
 
-def _pick(power: Real, fy: npt.NDArray[np.float64], fx: npt.NDArray[np.float64]) -> Real:
+def _pick(power: Real, fy: Bins, fx: Bins) -> Real:
     """Power at whole bins, either half plane."""
     sign = np.where(fx < 0, -1, 1)
     rows = np.mod(fy * sign, BINS).astype(np.intp)
@@ -268,13 +328,19 @@ def _pick(power: Real, fy: npt.NDArray[np.float64], fx: npt.NDArray[np.float64])
 
 
 def candidates(
-    spectrum: Spectrum, chips: Chips, *, each: int = 3, keep: int = 4
+    spectrum: Spectrum, chips: Chips, *, each: int = 3, keep: int = 3
 ) -> list[tuple[float, Matrix]]:
-    """The `keep` likeliest (score, B), best first, no two alike."""
-    coarse = _polar_candidates(spectrum, chips, each) + _log_candidates(spectrum, chips, each)
-    refined = sorted((_refine(spectrum, chips, b) for _, b in coarse), key=lambda c: -c[0])
+    """The `keep` likeliest (score, B) that score at least `MIN_SCORE`, best first, no two alike."""
+    searches = (_plain_candidates, _polar_candidates, _log_candidates)
+    coarse = [found for search in searches for found in search(spectrum, chips, each)]
+    scores, refined = _refined(spectrum, chips, np.stack([b for _, b in coarse]))
     distinct: list[tuple[float, Matrix]] = []
-    for score, b in refined:
-        if all(min(np.abs(b - c).max(), np.abs(b + c).max()) > 2e-3 for _, c in distinct):
-            distinct.append((score, b))
-    return distinct[:keep]
+    for n in np.argsort(-scores):
+        b = refined[n]
+        if scores[n] < MIN_SCORE or len(distinct) == keep:
+            break
+        if np.linalg.cond(b) <= _MAX_STRETCH and all(
+            min(np.abs(b - c).max(), np.abs(b + c).max()) > 2e-3 for _, c in distinct
+        ):
+            distinct.append((float(scores[n]), b))
+    return distinct

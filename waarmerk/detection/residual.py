@@ -7,6 +7,7 @@ strength over the noise power, both guessed from the residual's own local mean.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,8 @@ from waarmerk.core.layout import TILE
 
 SPACING = 3
 _WEIGHT_BLOCK = 8
-_WINDOW = 32  # of the short-time whitening
+_WINDOW, _HOP = 32, 24  # of the short-time whitening
+_ROWS_AT_ONCE = 2  # of its blocks, so that they stay in cache
 _WHITENING_FLOOR = 2.0
 
 
@@ -52,44 +54,66 @@ def laplacian(luma: Luma) -> Real:
     return _weigh(r)
 
 
+@lru_cache(maxsize=1)
+def _window() -> Real:
+    """(32, 32) float32: flat, with a quarter sine over the 8 pixels that neighbours share; squares sum to 1."""
+    n, ramp = _WINDOW, _WINDOW - _HOP
+    line = np.ones(n, dtype=np.float32)
+    line[:ramp] = np.sin(np.pi / 2 * (np.arange(ramp) + 0.5) / ramp)
+    line[-ramp:] = line[:ramp][::-1]
+    return line[:, None] * line
+
+
 def whitened(luma: Luma) -> Real:
     """Short-time spectral whitening.
 
-    Sine windows of 32 x 32, half overlapping: with m the block's magnitude smoothed over 3 x 3 bins, in grey levels
-    of the white noise that would show it, each bin is divided by m^1.5 + 2, and the blocks are added up again. This
-    turns down texture and codec noise where and at the frequency it stands; the exponent lies between whitening (1)
-    and the matched filter of a mark of constant strength (2), because the mark is stronger in texture.
+    Windows of 32 x 32, 24 apart: with m the block's magnitude smoothed over 3 x 3 bins, in grey levels of the white
+    noise that would show it, each bin is divided by m^1.5 + 2, and the blocks are added up again. This turns down
+    texture and codec noise where and at the frequency it stands; the exponent lies between whitening (1) and the
+    matched filter of a mark of constant strength (2), because the mark is stronger in texture.
     """
-    n, hop = _WINDOW, _WINDOW // 2
-    sine = np.sin(np.pi * (np.arange(n) + 0.5) / n).astype(np.float32)
-    window = sine[:, None] * sine
-    per_level = np.float32(1 / math.sqrt(float(np.sum(window**2))))
+    n, hop = _WINDOW, _HOP
     h, w = luma.shape
-    padded = np.pad(luma, ((hop, hop + -h % hop), (hop, hop + -w % hop)), mode="symmetric")
+    rows, columns = (-(-max(size - n + hop, 1) // hop) for size in (h, w))
+    padded = np.pad(luma, ((0, rows * hop + n - hop - h), (0, columns * hop + n - hop - w)), mode="symmetric")
     out = np.zeros_like(padded)
     blocks = np.lib.stride_tricks.sliding_window_view(padded, (n, n))[::hop, ::hop]
-    for row in range(blocks.shape[0]):
-        strip = blocks[row] - blocks[row].mean(axis=(1, 2), keepdims=True)
-        spectra: Complex = scipy.fft.rfft2(strip * window, overwrite_x=True)
-        m = _smooth3(np.abs(spectra)) * per_level
-        spectra /= m * np.sqrt(m) + np.float32(_WHITENING_FLOOR)
-        white: Real = scipy.fft.irfft2(spectra, s=(n, n), overwrite_x=True)
-        white *= window
-        _overlap_add(out[row * hop : row * hop + n], white, hop)
-    return out[hop : hop + h, hop : hop + w]
+    per_level = np.float32(1 / math.sqrt(float(np.sum(_window() ** 2))))
+    for first in range(0, rows, _ROWS_AT_ONCE):
+        part = blocks[first : first + _ROWS_AT_ONCE]
+        part = (part - part.mean(axis=(2, 3), keepdims=True)) * _window()
+        spectra: Complex = scipy.fft.rfft2(part, axes=(2, 3), overwrite_x=True)
+        m = _smooth3(np.sqrt(np.square(spectra.real) + np.square(spectra.imag))) * per_level
+        m *= np.sqrt(m)
+        m += np.float32(_WHITENING_FLOOR)
+        spectra /= m
+        white: Real = scipy.fft.irfft2(spectra, s=(n, n), axes=(2, 3), overwrite_x=True)
+        white *= _window()
+        for row, strip in enumerate(white, start=first):
+            _overlap_add(out[row * hop : row * hop + n], strip)
+    return out[:h, :w]
 
 
-def _overlap_add(rows: Real, strip: Real, hop: int) -> None:
-    """Add (B, n, n) blocks, each half a block to the right of the one before, to (n, W) rows in place."""
-    n = strip.shape[1]
-    for first in (0, 1):
-        side_by_side = strip[first::2].swapaxes(0, 1).reshape(n, -1)
-        rows[:, first * hop : first * hop + side_by_side.shape[1]] += side_by_side
+def _overlap_add(rows: Real, strip: Real) -> None:
+    """Add (B, 32, 32) blocks, each 24 to the right of the one before, to (32, W) rows in place."""
+    for first in (0, 1):  # every second block stands clear of the next
+        every = strip[first::2]
+        if len(every):
+            start = rows[:, first * _HOP :]
+            down, right = start.strides
+            places = np.lib.stride_tricks.as_strided(
+                start, (_WINDOW, len(every), _WINDOW), (down, 2 * _HOP * right, right)
+            )
+            places += every.swapaxes(0, 1)
 
 
 def _smooth3(magnitude: Real) -> Real:
-    """(B, 32, 17) -> 3 x 3 mean; rows wrap, columns repeat at the ends."""
-    rows = magnitude + np.roll(magnitude, 1, axis=1) + np.roll(magnitude, -1, axis=1)
+    """(..., 32, 17) -> 3 x 3 mean; rows wrap, columns mirror at the ends."""
+    rows = magnitude.copy()
+    rows[..., 1:, :] += magnitude[..., :-1, :]
+    rows[..., 0, :] += magnitude[..., -1, :]
+    rows[..., :-1, :] += magnitude[..., 1:, :]
+    rows[..., -1, :] += magnitude[..., 0, :]
     out = rows.copy()
     out[..., 1:] += rows[..., :-1]
     out[..., :-1] += rows[..., 1:]

@@ -1,7 +1,7 @@
 """Shift and turn of a picture whose pilots are gone, from the sync harmonics alone.
 
 The sync's phases differ from tile to tile, so folding cannot take them out. They repeat every 1024 pixels: the
-residual, folded to a super-tile and cut to half its bandwidth, is correlated at every shift and in all
+residual, folded to a super-tile and cut to a quarter of its bandwidth, is correlated at every shift and in all
 eight ways a square can lie with the sync of eight patterns at a time. Only unrotated, unscaled pictures are found.
 """
 
@@ -19,8 +19,8 @@ from waarmerk.core.layout import PATTERNS, SUPER, SUPER_TILE, TILE
 
 from .alignment import DIHEDRALS, Alignment, turn
 
-PEAK = 5.9  # over the deviation; the best of 2^24 places of an unmarked picture is 5 to 5.9
-_REDUCTION = 2
+PEAK = 5.9  # over the deviation; the best of 2^22 places of an unmarked picture is 5 to 5.9
+_REDUCTION = 4
 _SMALL = SUPER_TILE // _REDUCTION
 _SMALL_TILE = TILE // _REDUCTION
 _GROUP = 8
@@ -31,7 +31,7 @@ PLACES = DIHEDRALS * _SMALL**2 * len(_FINE) ** 2  # that a search may end at, fo
 
 @lru_cache(maxsize=4)
 def _templates(chips: Chips) -> Complex:
-    """(8 groups, 512, 257) complex64: conjugate spectra of the summed, band-limited sync of eight patterns each."""
+    """(8 groups, 256, 129) complex64: conjugate spectra of the summed, band-limited sync of eight patterns each."""
     k = chips.sync.k
     low = np.abs(k).max(axis=1) < _SMALL_TILE // 2
     half = np.zeros((PATTERNS // _GROUP, SUPER, SUPER, _SMALL_TILE, _SMALL_TILE // 2 + 1), dtype=np.complex64)
@@ -45,7 +45,7 @@ def _templates(chips: Chips) -> Complex:
 
 
 def _reduced(residual: Real) -> Real:
-    """(H, W) -> (512, 512): folded modulo 1024, whitened, lower half of the band."""
+    """(H, W) -> (256, 256): folded modulo 1024, whitened, lowest quarter of the band."""
     h, w = residual.shape
     padded = np.pad(residual, ((0, -h % SUPER_TILE), (0, -w % SUPER_TILE)))
     folded = padded.reshape(-1, SUPER_TILE, padded.shape[1] // SUPER_TILE, SUPER_TILE).sum(axis=(0, 2))
