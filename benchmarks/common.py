@@ -202,7 +202,7 @@ class Benchmark:
         }
         RESULTS.mkdir(parents=True, exist_ok=True)
         path = RESULTS / f"{whole['benchmark']}.json"
-        path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+        path.write_text(json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
         print(f"## {self.title}\n\n{self.markdown(results)}\n")
         missed = self.misses(results)
         for sentence in missed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.common import ROOT, Benchmark, Json, load
 from benchmarks.kernels import bench_image
+from benchmarks.load import soak
 from benchmarks.quality import nulls, robustness, security
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -13,7 +14,7 @@ ALL: tuple[Benchmark, ...] = (
     security.BENCHMARK,
     bench_image.BENCHMARK,
 )
-_SOAK = "soak"  # the longer form of the nulls, run by itself
+_LONG = "nulls_long"
 
 _INTRODUCTION = """# What was measured
 
@@ -49,7 +50,8 @@ def write() -> None:
     parts = [_INTRODUCTION]
     for benchmark in ALL:
         parts += _section(benchmark, benchmark.name, benchmark.title)
-    parts += _section(nulls.BENCHMARK, _SOAK, "Pictures without our mark, the long run (`make soak`)")
+    parts += _section(nulls.BENCHMARK, _LONG, "Pictures without our mark, the long run (`make soak`)")
+    parts += _section(soak.BENCHMARK, soak.BENCHMARK.name, f"{soak.BENCHMARK.title} (`make soak`)")
     PAGE.write_text("\n\n".join(parts) + "\n")
 
 

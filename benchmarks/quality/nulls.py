@@ -403,9 +403,9 @@ BENCHMARK = Benchmark("nulls", "Pictures without our mark", measure, markdown, m
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--long", action="store_true", help="thousands of each, kept as soak.json")
+    parser.add_argument("--long", action="store_true", help="thousands of each, kept as nulls_long.json")
     arguments = parser.parse_args()
-    return BENCHMARK.main(arguments, keep_as="soak" if arguments.long else "")
+    return BENCHMARK.main(arguments, keep_as="nulls_long" if arguments.long else "")
 
 
 if __name__ == "__main__":

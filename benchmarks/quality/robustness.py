@@ -12,6 +12,7 @@ import io
 import statistics
 import sys
 import time
+from functools import cache
 
 import numpy as np
 from PIL import Image
@@ -36,6 +37,7 @@ FORMATS: dict[str, tuple[str, dict[str, object]]] = {
 }
 
 
+@cache
 def made_pictures() -> dict[str, bytes]:
     """Pictures that exist anywhere, name -> file: photograph-like, flat and densely textured, in all three formats."""
 

@@ -32,7 +32,7 @@ from waarmerk.marking.images import luma_of
 FACTORS = (0.7, 1.0, 1.3, 1.6)
 OWN_FACTORS = (1.0, 1.5, 2.0, 2.5)
 AVERAGED = (5, 10, 20, 50)
-COMMON_FACTORS = (1.0, 1.6)
+COMMON_FACTORS = {"pilots": (1.0, 1.6), "pattern": (0.5, 1.0)}  # times what is thought to be there
 THRESHOLDS = (10.0, 20.0, 40.0)
 PILOT_RMS, PATTERN_RMS = 0.45, 1.0  # share of the mark's rms: pilots alone, the whole of a pattern
 FORGERIES = 30
@@ -85,8 +85,12 @@ def survival(held: Sequence[Marked], attack: Callable[[Marked], Luma], label: st
             outcomes["wrong"] += reading.mark_id is not None
             outcomes["evident"] += reading.status is Status.UNVERIFIED
             outcomes["lost"].append(picture.name)
-    finite = [c for c in costs if math.isfinite(c)] or [math.inf]
-    return {**outcomes, "psnr_median": float(np.median(finite)), "psnr_min": min(finite)}
+    finite = [c for c in costs if math.isfinite(c)]  # JSON knows no infinity
+    return {
+        **outcomes,
+        "psnr_median": float(np.median(finite)) if finite else None,
+        "psnr_min": min(finite, default=None),
+    }
 
 
 # -------------------------------------------------------------------------------------------------------- removal
@@ -127,7 +131,7 @@ def _seen(index: int, pattern: int | None) -> Marked:
 def averaging(held: Sequence[Marked]) -> list[Json]:
     """Average n pictures, subtract from others: with the patterns drawn at random, and with one alone.
 
-    The second is what the attacker would have against a mark of a single pattern.
+    The second is what an attacker has who can sort pictures by pattern, or would have against a mark of a single one.
     """
     results = []
     one_pattern = 5
@@ -137,14 +141,14 @@ def averaging(held: Sequence[Marked]) -> list[Json]:
         )
         for m in held
     ]
-    for which, pattern, targets, rms in (
-        (f"{PATTERNS} patterns", None, held, PILOT_RMS),
-        ("one pattern known", one_pattern, alike, PATTERN_RMS),
+    for which, pattern, targets, rms, factors in (
+        (f"{PATTERNS} patterns", None, held, PILOT_RMS, COMMON_FACTORS["pilots"]),
+        ("all of one pattern", one_pattern, alike, PATTERN_RMS, COMMON_FACTORS["pattern"]),
     ):
         seen = [_seen(n, pattern) for n in range(max(AVERAGED))]
         for n in AVERAGED:
             common = removal.super_tile_mean([s.luma for s in seen[:n]], [s.draw.offset for s in seen[:n]])
-            for factor in COMMON_FACTORS:
+            for factor in factors:
 
                 def attack(m: Marked, c: Luma = common, f: float = factor, r: float = rms) -> Luma:
                     return removal.common_part_subtracted(m.luma, m.draw.offset, c, f, r)
@@ -282,6 +286,10 @@ def _short(names: Sequence[str]) -> str:
     return ", ".join(n.rsplit(".", 1)[0] for n in names) if len(names) <= 5 else f"{len(names)} pictures"
 
 
+def _decibels(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
 def markdown(results: Json) -> str:
     rows = [
         [
@@ -289,8 +297,8 @@ def markdown(results: Json) -> str:
             f"{r['read']} of {r['pictures']}",
             r["evident"],
             r["wrong"],
-            f"{r['psnr_median']:.1f}",
-            f"{r['psnr_min']:.1f}",
+            _decibels(r["psnr_median"]),
+            _decibels(r["psnr_min"]),
             _short(r["lost"]),
         ]
         for r in results["removal"]
