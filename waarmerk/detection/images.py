@@ -99,6 +99,7 @@ class _Search:
     """One epoch's search: decodings are counted over all epochs, since the bound must hold for all together."""
 
     ring: KeyRing
+    thorough: bool
     attempts: int = 0
     best: ImageReading = ImageReading(Status.NOT_FOUND)
 
@@ -127,8 +128,8 @@ class _Search:
 
     def _turned(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
         chips = chips_of(keys.pattern)
-        for view in views[:1]:
-            for score, b in geometry.candidates(view.spectrum, chips):
+        for view in views if self.thorough else views[:1]:
+            for score, b in geometry.candidates(view.spectrum, chips, keep=8 if self.thorough else 3):
                 plane = rectified(view.whitened, b)
                 if plane is not None:
                     how = {"stage": "turned", "factor": view.factor, "score": score, "matrix": b.tolist()}
@@ -138,10 +139,11 @@ class _Search:
         chips = chips_of(keys.pattern)
         for view in views[:1]:
             plane = _padded(view.whitened)
-            found = upright.align_pilotless(plane, chips)
+            effort = upright.THOROUGH if self.thorough else upright.QUICK
+            found = upright.align_pilotless(plane, chips, effort)
             if found is not None:
                 how = {"stage": "pilotless", "factor": view.factor}
-                yield from self._decoded(plane, chips, keys, 0, how, found, places=upright.PLACES)
+                yield from self._decoded(plane, chips, keys, 0, how, found, places=effort.places)
 
     def _aligned(
         self,
@@ -209,11 +211,12 @@ class _Search:
         return ImageReading(Status.NOT_FOUND)
 
 
-def read(luma: Luma, ring: KeyRing) -> ImageReading:
+def read(luma: Luma, ring: KeyRing, *, thorough: bool = False) -> ImageReading:
     """Look for a mark of any epoch and tenant of the ring.
 
     Args:
         luma: (H, W) float32, 0..255.
+        thorough: spend three times as long on pictures in which the quick search finds nothing.
 
     Raises:
         ShapeError: not luma.
@@ -221,7 +224,7 @@ def read(luma: Luma, ring: KeyRing) -> ImageReading:
     luma = as_luma(luma)
     if min(luma.shape) < MIN_SIDE:
         return ImageReading(Status.NOT_CHECKED)
-    return _Search(ring).run(luma)
+    return _Search(ring, thorough).run(luma)
 
 
 def verify_known(
