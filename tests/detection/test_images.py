@@ -155,7 +155,7 @@ def test_evidence_says_a_class_in_public_and_the_value_in_private(marked: Image.
 
 def test_the_sync_alone_finds_shift_and_turn_and_a_thorough_look_sees_more() -> None:
     chips = chips_of(RING.current.pattern)
-    planes = pictures.cartoon(15, 640, 640)
+    planes = pictures.cartoon(16, 640, 640)
     plane = residual.whitened(_luma(_marked(planes)))
     quick = upright.align_pilotless(plane, chips)
     thorough = upright.align_pilotless(plane, chips, upright.THOROUGH)
