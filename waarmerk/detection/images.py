@@ -173,7 +173,9 @@ class _Search:
     ) -> Iterator[ImageReading]:
         """Words at one alignment; `places` is how many the sync itself has searched for it, 1 where pilots did."""
         turned = alignment.turn(plane, found.dihedral)
-        tiles = tile_spectra(turned, chips, found.shift, spacing=spacing, elastic=places == 1)
+        tiles = tile_spectra(
+            turned, chips, found.shift, spacing=spacing, elastic=places == 1 and spacing == 0
+        )
         how = {**how, "dihedral": found.dihedral, "shift": found.shift, "peak": found.peak}
         yield from self._words(tiles, chips, keys, how, places)
         if abs(found.peak) >= _RESYNC_PEAK:

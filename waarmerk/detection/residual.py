@@ -19,6 +19,7 @@ from waarmerk.core.layout import TILE
 
 SPACING = 3
 _WEIGHT_BLOCK = 8
+_STRIP = 64  # rows at a time, whole weight blocks
 _WINDOW, _HOP = 32, 24  # of the short-time whitening
 _ROWS_AT_ONCE = 2  # of its blocks, so that they stay in cache
 _WHITENING_FLOOR = 2.0
@@ -29,29 +30,30 @@ def _weight(magnitude: Real) -> Real:
     return (1.2 + 0.16 * magnitude) / (magnitude * magnitude + 2.0)
 
 
-def _weigh(residual: Real) -> Real:
-    """Scale each 8 x 8 block by its weight, in place; whole blocks only, the remainder dropped."""
-    size = _WEIGHT_BLOCK
-    weight = _weight(block_sum(np.abs(residual), size, np.float32) * np.float32(1 / size**2))
-    h, w = weight.shape
-    residual = residual[: h * size, : w * size]
-    residual *= weight.repeat(size, axis=0).repeat(size, axis=1)
-    return residual
-
-
 def laplacian(luma: Luma) -> Real:
     """Weighted spaced Laplacian r = 4 x - x(+-3, 0) - x(0, +-3), zero on a border of 3.
 
     Its gain at (fy, fx) cycles a pixel is 4 - 2 cos 6 pi fy - 2 cos 6 pi fx: it undoes a picture's 1 / f spectrum
-    up to f = 1/6.
+    up to f = 1/6. Each 8 x 8 block is scaled by its weight; a remainder beyond whole blocks is dropped. Strips of
+    rows, so that all passes but the first find their numbers in the cache.
     """
-    a = SPACING
-    r = np.zeros_like(luma)
-    inner = r[a:-a, a:-a]
-    np.multiply(luma[a:-a, a:-a], 4, out=inner)
-    for neighbour in (luma[: -2 * a, a:-a], luma[2 * a :, a:-a], luma[a:-a, : -2 * a], luma[a:-a, 2 * a :]):
-        inner -= neighbour
-    return _weigh(r)
+    a, size = SPACING, _WEIGHT_BLOCK
+    h, w = luma.shape[0] // size * size, luma.shape[1] // size * size
+    out = np.zeros((h, w), dtype=np.float32)
+    right = min(w, luma.shape[1] - a)
+    for top in range(0, h, _STRIP):
+        strip = out[top : top + _STRIP]
+        first, last = max(top, a), min(top + len(strip), luma.shape[0] - a)
+        if first < last and a < right:
+            r = strip[first - top : last - top, a:right]
+            np.multiply(luma[first:last, a:right], 4, out=r)
+            r -= luma[first - a : last - a, a:right]
+            r -= luma[first + a : last + a, a:right]
+            r -= luma[first:last, : right - a]
+            r -= luma[first:last, 2 * a : right + a]
+        weight = _weight(block_sum(np.abs(strip), size, np.float32) * np.float32(1 / size**2))
+        strip *= weight.repeat(size, axis=0).repeat(size, axis=1)
+    return out
 
 
 @lru_cache(maxsize=1)

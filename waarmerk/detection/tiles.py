@@ -7,21 +7,26 @@ it, an affine fit through those says it for every tile. So a geometry found to a
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
 import scipy.ndimage
 
-from waarmerk.core.arrays import Complex, Real
+from waarmerk.core.arrays import Complex, Index, Real
 from waarmerk.core.chips import Band, Chips
-from waarmerk.core.layout import SUPER, TILE, Harmonics
+from waarmerk.core.layout import RADIUS_MAX, SUPER, TILE, Harmonics
 
 from .residual import SPACING, to_tiles
 
 _SMOOTHING = 9
+_COLUMNS = (
+    int(RADIUS_MAX) + 1 + _SMOOTHING // 2
+)  # of a half spectrum: the mark's, and what smoothing looks at
 _REACH, _STEP = 4.0, 0.5  # of the displacement search, pixels
 _MIN_TILES = 6  # below, a region is hardly smaller than the picture
 
@@ -61,8 +66,14 @@ def _fold_super(values: Complex) -> Complex:
     return folded
 
 
-def _flat_index(k: Harmonics) -> npt.NDArray[np.int64]:
-    return (k[:, 0] % TILE) * (TILE // 2 + 1) + k[:, 1]
+@lru_cache(maxsize=8)
+def _places(chips: Chips) -> tuple[Index, Harmonics, tuple[slice, slice, slice]]:
+    """Flat places in a (128, 43) part spectrum of pilots, sync and payload in turn; their k; where each begins."""
+    bands = (chips.pilot, chips.sync, chips.payload)
+    k = np.concatenate([band.k for band in bands])
+    ends = np.cumsum([0, *(len(band.k) for band in bands)])
+    parts = tuple(slice(int(i), int(j)) for i, j in itertools.pairwise(ends))
+    return (k[:, 0] % TILE) * _COLUMNS + k[:, 1], k, (parts[0], parts[1], parts[2])
 
 
 def _displacement_grid() -> npt.NDArray[np.float64]:
@@ -128,28 +139,26 @@ def tile_spectra(
     """
     whole = [math.floor(s + 0.5) for s in shift]
     tiles = to_tiles(residual, -whole[0] % TILE, -whole[1] % TILE)
-    spectra: Complex = scipy.fft.rfft2(tiles, axes=(2, 3))
+    columns = scipy.fft.rfft(tiles, axis=3)[..., :_COLUMNS]
+    spectra: Complex = scipy.fft.fft(columns, axis=2)
     power = np.sum(np.square(spectra.real) + np.square(spectra.imag), axis=(0, 1))
     local = scipy.ndimage.uniform_filter(power, _SMOOTHING, mode=("wrap", "nearest"))
     local += np.float32(1e-9) * local.max() + np.float32(1e-30)
-    scale: Real = (1 / np.sqrt(local)).ravel().astype(np.float32)
-    flat = spectra.reshape(*spectra.shape[:2], -1)
-    rest = np.subtract(shift, whole)
-
-    def normalised(k: Harmonics) -> Complex:
-        at = _flat_index(k)
-        values: Complex = flat[..., at] * (scale[at] * _steering(k, rest))
-        return values
-
-    displacement = _displacements(normalised(chips.pilot.k), chips) if elastic else None
-
-    def band(of: Band) -> tuple[Complex, Real]:
-        values = normalised(of.k)
-        if displacement is not None:
-            values *= _steering(of.k, displacement)
-        return _fold_super(values), _response(of, spacing) * scale[_flat_index(of.k)]
-
-    sync, strength_sync = band(chips.sync)
-    payload, strength_payload = band(chips.payload)
-    unit = np.float32(1 / max(float(strength_sync.mean()), 1e-30))
-    return TileSpectra(sync, payload, strength_sync * unit, strength_payload * unit)
+    at, k, (pilot, sync, payload) = _places(chips)
+    scale: Real = (1 / np.sqrt(local)).ravel()[at].astype(np.float32)
+    values = spectra.reshape(*spectra.shape[:2], -1).take(at, axis=2)
+    values *= scale * _steering(k, np.subtract(shift, whole))
+    displacement = _displacements(values[..., pilot], chips) if elastic else None
+    if displacement is not None:
+        values *= _steering(k, displacement)
+    strengths = [
+        _response(band, spacing) * scale[part]
+        for band, part in ((chips.sync, sync), (chips.payload, payload))
+    ]
+    unit = np.float32(1 / max(float(strengths[0].mean()), 1e-30))
+    return TileSpectra(
+        _fold_super(values[..., sync]),
+        _fold_super(values[..., payload]),
+        strengths[0] * unit,
+        strengths[1] * unit,
+    )
