@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,11 @@ def test_a_dependency_is_imported_in_one_place(dependency: str) -> None:
         and not module.as_posix().startswith(homes)
     ]
     assert not strays, f"{dependency} is also imported in {strays}; its home is {' and '.join(homes)}"
+
+
+def test_a_wheel_holds_every_package() -> None:
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    there = {
+        ".".join(("waarmerk", *file.parent.relative_to(ROOT).parts)) for file in ROOT.rglob("__init__.py")
+    }
+    assert set(project["tool"]["setuptools"]["packages"]) == there
