@@ -178,7 +178,7 @@ def shape_of(key: bytes) -> Shape:
 
 
 def turned(angles: Whole) -> Complex:
-    return np.exp(2j * np.pi * angles / 2**16)
+    return np.asarray(np.exp(2j * np.pi * angles / 2**16))
 
 
 # Sections 7 and 9: from pixels to a word
@@ -189,7 +189,7 @@ def canonical(luma: Plane) -> Plane:
     h, w = luma.shape
     size: int = 2 ** max(0, round(math.log2(math.sqrt(h * w / 2**20))))
     h, w = h // size, w // size
-    return luma[: h * size, : w * size].reshape(h, size, w, size).mean(axis=(1, 3))
+    return np.asarray(luma[: h * size, : w * size].reshape(h, size, w, size).mean(axis=(1, 3)))
 
 
 def residual_of(luma: Plane) -> Plane:
@@ -214,8 +214,8 @@ def tiles_of(residual: Plane, row: int, column: int) -> Plane:
 def local_mean(power: Plane) -> Plane:
     """9 x 9 mean of a whole (128, 128) spectrum, wrapped around."""
     steps = range(-4, 5)
-    mean: Plane = sum(np.roll(power, (i, j), axis=(0, 1)) for i in steps for j in steps) / 81
-    return mean + 1e-9 * mean.max() + 1e-30
+    mean = np.mean([np.roll(power, (i, j), axis=(0, 1)) for i in steps for j in steps], axis=0)
+    return np.asarray(mean + 1e-9 * mean.max() + 1e-30)
 
 
 def shift_of(residual: Plane, shape: Shape) -> tuple[int, int]:
@@ -255,13 +255,14 @@ def spectra_of(residual: Plane, shape: Shape, row: int, column: int) -> Spectra:
 
 def rings_of(k: Whole) -> Whole:
     """(K,) 0..5, equal areas."""
-    return np.minimum(((k**2).sum(axis=1) / 38**2 * RINGS).astype(np.int64), RINGS - 1)
+    ring = np.floor((k**2).sum(axis=1) / 38**2 * RINGS).astype(np.int64)
+    return np.asarray(np.minimum(ring, RINGS - 1))
 
 
 def despread(values: Complex, angles: Whole, offset: tuple[int, int]) -> Plane:
     """(8, 8, K) -> (K,): tile (i, j) has the phases of super-tile place (i, j) + offset."""
     phases = np.roll(turned(angles), (-offset[0], -offset[1]), axis=(0, 1))
-    return (values * np.conj(phases)).real.sum(axis=(0, 1))
+    return np.asarray((values * np.conj(phases)).real.sum(axis=(0, 1)))
 
 
 def place_of(spectra: Spectra, shape: Shape) -> tuple[int, tuple[int, int]]:
@@ -270,7 +271,7 @@ def place_of(spectra: Spectra, shape: Shape) -> tuple[int, tuple[int, int]]:
     for pattern in range(PATTERNS):
         phases = turned(shape.sync_angles(pattern))
         for i, j in np.ndindex(SUPER, SUPER):
-            score = abs(np.vdot(np.roll(phases, (-i, -j), axis=(0, 1)), spectra.sync).real)
+            score = abs(float(np.vdot(np.roll(phases, (-i, -j), axis=(0, 1)), spectra.sync).real))
             if score > best:
                 best, found = score, (pattern, (i, j))
     return found
@@ -298,7 +299,7 @@ def read(luma: npt.NDArray[np.generic], secret: bytes, epoch: int, tenant: str) 
     gains = np.bincount(of_sync, y_sync, RINGS) / np.bincount(of_sync, minlength=RINGS)
     weights = gains[of_payload]
     y = despread(spectra.payload, shape.payload_angles(pattern), offset)
-    bits = decoded_bits(np.bincount(shape.coded_bit, weights * y, 800))
+    bits = decoded_bits(np.bincount(shape.coded_bit, weights * y, 800).astype(np.float64))
 
     # docs/statistics.md, one tenant, first try.
     score = float(np.sum(weights * y * (1 - 2 * coded_bits(bits)[shape.coded_bit])))
