@@ -93,7 +93,7 @@ def _marked(seed: int, height: int, width: int, mark_id: int, pattern: int, offs
         (384, 384, 0, (0, 0)),
         (500, 333, 63, (1023, 1023)),
         (300, 1500, 17, (900, 77)),  # more than a super-tile wide
-        (1400, 1300, 5, (511, 640)),  # canonical pixels of 2 x 2
+        (1500, 1450, 5, (511, 640)),  # canonical pixels of 2 x 2
     ],
 )
 def test_pictures_marked_today_are_read(
