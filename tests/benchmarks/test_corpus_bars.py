@@ -57,22 +57,18 @@ def test_marking_keeps_the_psnr_bar_on_every_picture(results: Json) -> None:
     assert short == {}
 
 
-def _loud(results: Json, suffix: str) -> dict[str, float]:
+def _loud(results: Json) -> dict[str, float]:
     """Pictures over the bar on flat areas, by name."""
     return {
         name: round(r["flat_rms"], 3)
         for name, r in results.items()
-        if name.endswith(suffix) and r["flat_rms"] > robustness.MAX_FLAT_RMS
+        if r["flat_rms"] > robustness.MAX_FLAT_RMS
     }
 
 
-def test_marking_keeps_flat_areas_of_png_quiet(results: Json) -> None:
-    assert _loud(results, ".png") == {}
-
-
-@pytest.mark.xfail(reason="the codec's own rounding adds to the mark: 0.98 where 0.95 is due")
-def test_marking_keeps_flat_areas_of_jpeg_quiet(results: Json) -> None:
-    assert _loud(results, ".jpg") == {}
+def test_marking_keeps_flat_areas_quiet(results: Json) -> None:
+    """In JPEG the codec's own rounding comes on top."""
+    assert _loud(results) == {}
 
 
 def test_nothing_is_found_in_any_unmarked_file(folder: Path) -> None:

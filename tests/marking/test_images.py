@@ -11,7 +11,7 @@ from waarmerk.core.arrays import Planes
 from waarmerk.core.chips import chips_of
 from waarmerk.core.errors import CannotHoldMark, ShapeError
 from waarmerk.marking.images import embed, mark_delta
-from waarmerk.marking.mask import FLOOR, MASK_ONE, mask_of
+from waarmerk.marking.mask import FLOOR, FLOOR_EXTREME, MASK_ONE, mask_of
 from waarmerk.marking.pattern import PATTERN_ONE, pattern_plane
 
 KEYS = ring_of().current
@@ -179,3 +179,9 @@ def test_a_large_picture_is_marked_at_a_coarser_octave() -> None:
     f = np.hypot(np.fft.fftfreq(1600)[:, None], np.fft.rfftfreq(1600))
     limit = layout.RADIUS_MAX / layout.TILE / 2
     assert power[f <= limit * 1.02].sum() > 0.75 * power.sum()  # the rest is rounding to whole levels
+
+
+@pytest.mark.parametrize(("level", "floor"), [(0, FLOOR_EXTREME), (128, FLOOR), (255, FLOOR_EXTREME)])
+def test_near_black_and_near_white_take_less(level: int, floor: float) -> None:
+    plane = mask_of(np.full((64, 64), level, dtype=np.uint8)).plane / MASK_ONE
+    assert plane == pytest.approx(np.full((64, 64), floor), abs=1 / MASK_ONE)

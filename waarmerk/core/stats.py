@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import math
 
-from .payload import ID_BITS
+from .payload import ID_BITS, PAYLOAD_BITS
 
 ACCEPT_LOG10_P = -12.0  # the published bound on a false alarm
+ANY_WORD = (PAYLOAD_BITS - ID_BITS) * math.log10(2)  # added where no tag vouches: 2^100 words, not 2^64
 
 
 def log10_tail(score: float, variance: float) -> float:

@@ -21,7 +21,6 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 import scipy.ndimage
-import scipy.signal.windows
 
 from waarmerk.core.arrays import Index, Real
 from waarmerk.core.chips import Chips
@@ -62,7 +61,7 @@ class Spectrum:
 def spectrum_of(residual: Real) -> Spectrum:
     """Welch's averaged power of a residual, flattened."""
     size = [min(BINS, n) for n in residual.shape]
-    window = np.outer(*(scipy.signal.windows.tukey(n, _TUKEY).astype(np.float32) for n in size))
+    window = np.outer(_tukey(size[0]), _tukey(size[1]))
     total = np.zeros((BINS, BINS // 2 + 1), dtype=np.float32)
     for top in _starts(residual.shape[0], size[0]):
         for left in _starts(residual.shape[1], size[1]):
@@ -71,6 +70,13 @@ def spectrum_of(residual: Real) -> Spectrum:
             total += np.square(half.real) + np.square(half.imag)
     power = _flatten(total)
     return Spectrum(power, scipy.ndimage.uniform_filter(power, 3, mode=("wrap", "mirror")))
+
+
+def _tukey(n: int) -> Real:
+    """(n,) flat, with half a cosine over 17.5 % on either side."""
+    x = np.minimum(np.arange(n), n - 1 - np.arange(n)) / max(n - 1, 1)
+    window: Real = np.sin(np.pi / 2 * np.minimum(2 * x / _TUKEY, 1)).astype(np.float32) ** 2
+    return window
 
 
 def _starts(length: int, size: int) -> list[int]:

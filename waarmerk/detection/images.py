@@ -32,6 +32,7 @@ SCHEME = "waarmerk.image"
 MIN_SIDE = 96  # pixels; less never decoded
 PEAK = 4.8  # pilots over their deviation; the best of 2^17 places of an unmarked picture is 4 to 5.2
 _SYNC_TRIES = 2
+_MIN_SPECTRUM_SIDE = 200  # pixels; below, a window is too small to tell lines apart
 _RESYNC_PEAK = 5.8  # seldom reached without a mark; the search costs a few dozen milliseconds
 _UPRIGHT = (0, 2)  # a spectrum knows a picture's turn up to half a turn
 
@@ -89,6 +90,12 @@ def _views(luma: Luma) -> list[_View]:
     return [_View(luma, f) for f in (first, 2 * first) if min(luma.shape) // f >= MIN_SIDE]
 
 
+def _for_spectrum(views: list[_View]) -> _View:
+    """The view whose spectrum shows lines best: half size, where one window of 512 sees most of a picture."""
+    half = views[-1]
+    return half if min(half.luma.shape) >= _MIN_SPECTRUM_SIDE else views[0]
+
+
 def _padded(plane: Real) -> Real:
     """Whole tiles, so that turning the plane turns its fold."""
     return np.pad(plane, ((0, -plane.shape[0] % TILE), (0, -plane.shape[1] % TILE)))
@@ -128,11 +135,13 @@ class _Search:
 
     def _turned(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
         chips = chips_of(keys.pattern)
-        for view in views if self.thorough else views[:1]:
+        fine = views[0]
+        for view in reversed(views) if self.thorough else [_for_spectrum(views)]:
             for score, b in geometry.candidates(view.spectrum, chips, keep=8 if self.thorough else 3):
-                plane = rectified(view.whitened, b)
+                # B is in cycles a pixel of the view it was found in.
+                plane = rectified(fine.whitened, b * (fine.factor / view.factor))
                 if plane is not None:
-                    how = {"stage": "turned", "factor": view.factor, "score": score, "matrix": b.tolist()}
+                    how = {"stage": "turned", "factor": fine.factor, "score": score, "matrix": b.tolist()}
                     yield from self._aligned(plane, chips, keys, 0, how, _UPRIGHT)
 
     def _pilotless(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
@@ -200,8 +209,10 @@ class _Search:
             tenant = payload.signer_of(word.payload, keys.tags.items())
             if tenant is not None:
                 return ImageReading(Status.FOUND, word.payload.mark_id, tenant, keys.epoch, log10_p, how)
-            # Forged, a tenant we do not know, or our word with a bit or two wrong: another try may read it.
-            return ImageReading(Status.UNVERIFIED, None, None, keys.epoch, log10_p, how)
+        # Any word at all, tag or no tag: forged, a tenant we do not know, or ours with a bit or two wrong.
+        log10_word = min(0.0, log10_p + stats.ANY_WORD)
+        if log10_word <= stats.ACCEPT_LOG10_P:
+            return ImageReading(Status.UNVERIFIED, None, None, keys.epoch, log10_word, how)
         presence = stats.log10_presence(
             word.sync_score,
             word.sync_variance,

@@ -3,9 +3,10 @@
 On 4 x 4 canonical pixels, with A the mean of (|d/dh| + |d/dw|) / 2 of luma:
 
     a = box3(min(A, 2 erode3(A) + 0.2))        the erosion keeps edges from haloing into flat areas
+    floor = FLOOR, falling to FLOOR_EXTREME where the 16 x 16 block's mean nears black or white
     excess = min(SLOPE max(a - REST, 0), CAP - FLOOR) clip((s - 2) / 2, 0, 1)
-                                               s the standard deviation of the 16 x 16 block: flat stays at FLOOR
-    m = FLOOR + g excess,                       0 <= g <= 1 so that rms(m) stays under the PSNR target's
+                                               s the standard deviation of the 16 x 16 block: flat stays at the floor
+    m = floor + g excess,                       0 <= g <= 1 so that rms(m) stays under the PSNR target's
 
 `m` is the mark's local rms in grey levels.
 """
@@ -24,16 +25,18 @@ from waarmerk.core.blocks import block_sum, edge_padded
 
 BLOCK = 4
 MASK_ONE = 32  # fixed-point unit of the mask plane
-FLOOR = 0.87
-REST = 0.6
-SLOPE = 0.30
+FLOOR = 0.67  # rounding to whole grey levels adds 1/12 to the square
+FLOOR_EXTREME = 0.50
+BLACK, WHITE, RAMP = 18.0, 232.0, 16.0  # grey levels: full fall at BLACK and WHITE, none RAMP inside
+REST = 0.4
+SLOPE = 0.36
 CAP, CAP_TEXTURED = 5.5, 9.0
-PSNR_TARGET, PSNR_TARGET_TEXTURED = 42.5, 39.6
+PSNR_TARGET, PSNR_TARGET_TEXTURED = 42.4, 39.2
 TEXTURED_STD, TEXTURED_SHARE = 20.0, 0.5
 FLAT_STD = 2.0
 LIVELY_STD, LIVELY_SHARE = 12.0, 0.7
-SLOPE_FLAT, SLOPE_LIVELY = -0.75, -0.1
-PILOTS_FLAT, PILOTS_LIVELY = 0.17, 0.35
+SLOPE_FLAT, SLOPE_LIVELY = -0.7, -0.1
+PILOTS_FLAT, PILOTS_LIVELY = 0.15, 0.40
 TEXTURE_BLOCK = 16
 
 
@@ -50,8 +53,8 @@ def _activity(luma: Luma8) -> Real:
     return sums * np.float32(0.5 / BLOCK**2)
 
 
-def _deviation(luma: Luma8) -> Real:
-    """(H, W) uint8 -> (ceil(H / 16), ceil(W / 16)): standard deviation of each 16 x 16 block."""
+def _moments(luma: Luma8) -> tuple[Real, Real]:
+    """(H, W) uint8 -> mean and standard deviation of each 16 x 16 block, (ceil(H / 16), ceil(W / 16)) both."""
     padded = edge_padded(luma, TEXTURE_BLOCK)
     square = np.multiply(padded, padded, dtype=np.uint16)
     mean, mean_square = (
@@ -59,14 +62,21 @@ def _deviation(luma: Luma8) -> Real:
         for plane in (padded, square)
     )
     deviation: Real = np.sqrt(np.maximum(mean_square - mean * mean, 0))
-    return deviation
+    return mean, deviation
 
 
-def _gain(excess: Real, target_rms: float) -> float:
-    """The g of mean((FLOOR + g excess)^2) = target_rms^2, within 0..1."""
+def _floor(mean: Real) -> Real:
+    """The floor of each 16 x 16 block."""
+    inside = np.minimum(mean - BLACK, WHITE - mean) / RAMP
+    floor: Real = FLOOR_EXTREME + (FLOOR - FLOOR_EXTREME) * np.clip(inside, 0, 1)
+    return floor
+
+
+def _gain(floor: Real, excess: Real, target_rms: float) -> float:
+    """The g of mean((floor + g excess)^2) = target_rms^2, within 0..1."""
     a = float(np.mean(excess**2))
-    b = 2 * FLOOR * float(np.mean(excess))
-    c = FLOOR**2 - target_rms**2
+    b = 2 * float(np.mean(floor * excess))
+    c = float(np.mean(floor**2)) - target_rms**2
     if a == 0 or a + b + c <= 0:
         return 1.0
     return max(0.0, (-b + math.sqrt(max(b * b - 4 * a * c, 0.0))) / (2 * a))
@@ -86,20 +96,25 @@ class Mask:
     pilot_share: float
 
 
+def _spread(blocks: Real, shape: tuple[int, ...]) -> Real:
+    """From 16 x 16 blocks to the 4 x 4 ones of `shape`."""
+    times = TEXTURE_BLOCK // BLOCK
+    return blocks.repeat(times, axis=0).repeat(times, axis=1)[: shape[0], : shape[1]]
+
+
 def mask_of(luma: Luma8) -> Mask:
     """The mask of a (H, W) uint8 canonical luma."""
     activity = _activity(luma)
     activity = np.minimum(activity, 2 * scipy.ndimage.minimum_filter(activity, 3) + 0.2)
     activity = scipy.ndimage.uniform_filter(activity, 3)
-    deviation = _deviation(luma)
+    mean, deviation = _moments(luma)
     textured = float(np.mean(deviation > TEXTURED_STD)) > TEXTURED_SHARE
     cap = CAP_TEXTURED if textured else CAP
     psnr = PSNR_TARGET_TEXTURED if textured else PSNR_TARGET
+    floor = _spread(_floor(mean), activity.shape)
     excess = np.minimum(SLOPE * np.maximum(activity - REST, 0), cap - FLOOR)
-    h, w = excess.shape
-    lively = np.clip((deviation - FLAT_STD) / FLAT_STD, 0, 1)
-    excess *= lively.repeat(TEXTURE_BLOCK // BLOCK, 0).repeat(TEXTURE_BLOCK // BLOCK, 1)[:h, :w]
-    m = FLOOR + _gain(excess, 255 * 10 ** (-psnr / 20)) * excess
+    excess *= _spread(np.clip((deviation - FLAT_STD) / FLAT_STD, 0, 1), activity.shape)
+    m = floor + _gain(floor, excess, 255 * 10 ** (-psnr / 20)) * excess
     fixed = np.rint(m * MASK_ONE).astype(np.int16)
     plane = fixed.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)[: luma.shape[0], : luma.shape[1]]
     # Flat pictures' codecs keep low frequencies only; lively pictures drown them, and the pilots with them.
