@@ -58,9 +58,9 @@ soak: install
 # One lock for every platform and Python; the second is what a server needs, at the very same versions.
 lock: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --extra dev \
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --extra dev \
 	    pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
 	    -c requirements.lock pyproject.toml -o requirements-runtime.lock
 
 clean:
