@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 from pydantic import SecretStr
 
+from benchmarks import pictures
 from tests.app.pictures import decoded, encoded, picture, psnr
 from waarmerk.adapters import keystore
 from waarmerk.adapters.registry import Registry
@@ -237,6 +238,31 @@ def test_the_matched_check_decides_on_robustness_or_refusal(
             service.mark_at(png, GENERATED, draw())
     else:
         assert service.mark_at(png, GENERATED, draw()).robustness is robustness
+
+
+def _file(planes: Any) -> bytes:
+    return encoded("PNG", Image.fromarray(planes))
+
+
+@pytest.mark.parametrize("side", [128, 144, 176])
+def test_what_is_not_called_weak_is_found_and_what_is_not_found_is_called_so(
+    service: Service, side: int
+) -> None:
+    """Small pictures, each kind: some are refused, some are weak, and no answer promises what detecting breaks."""
+    outcomes = set()
+    for seed, kind in enumerate((pictures.photo, pictures.cartoon, pictures.grain) * 3):
+        try:
+            marked = service.mark(_file(kind(seed, side, side)), GENERATED)
+        except CannotHoldMark:
+            outcomes.add("refused")
+            continue
+        evidence = service.detect(marked.data).evidence
+        found = any(e.basis is Basis.WATERMARK and e.mark_id == marked.mark_id for e in evidence)
+        faint = "mark_too_faint_to_find" in {w.code for w in marked.warnings}
+        assert found is not faint
+        assert not (faint and marked.robustness is not Robustness.WEAK)
+        outcomes.add("found" if found else "faint")
+    assert outcomes >= {128: {"faint"}, 144: {"found"}, 176: {"found"}}[side]
 
 
 def _flip(data: bytes) -> bytes:

@@ -76,3 +76,15 @@ def test_another_key_another_pattern() -> None:
 )
 def test_octave_scale(size: tuple[int, int], scale: int) -> None:
     assert layout.octave_scale(*size) == scale
+
+
+@pytest.mark.parametrize("size", [(96, 30000), (128, 20000), (190, 12000), (511, 40000)])
+def test_a_long_strip_keeps_its_rows(size: tuple[int, int]) -> None:
+    assert layout.octave_scale(*size) == layout.octave_scale(*reversed(size)) == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "scale"), [((2048, 1024), 1), ((2049, 1024), 2), ((4096, 2048), 2), ((8192, 4096), 4)]
+)
+def test_octaves_change_at_whole_numbers(size: tuple[int, int], scale: int) -> None:
+    assert layout.octave_scale(*size) == scale

@@ -166,3 +166,23 @@ def test_the_sync_alone_finds_shift_and_turn_and_a_thorough_look_sees_more() -> 
         assert found.shift == pytest.approx((-555 % 128, -901 % 128), abs=1)
     assert abs(thorough.peak) > 1.3 * abs(quick.peak)
     assert upright.align_pilotless(residual.whitened(_luma(Image.fromarray(planes))), chips) is None
+
+
+@pytest.mark.parametrize("size", [(128, 6000), (6000, 150), (190, 12000)])
+def test_a_long_strip_is_read_as_it_lies(size: tuple[int, int]) -> None:
+    picture = _marked(pictures.photo(21, *size))
+    assert images.read(_luma(picture), RING).mark_id == MARK_ID
+
+
+@pytest.mark.parametrize("size", [(190, 12000), (100, 30000), (96, 22000), (95, 22000)])
+def test_an_unmarked_strip_is_searched_without_complaint(size: tuple[int, int]) -> None:
+    luma = _luma(Image.fromarray(pictures.photo(22, *size)))
+    expected = Status.NOT_FOUND if min(size) >= 96 else Status.NOT_CHECKED
+    assert images.read(luma, RING).status is expected
+
+
+def test_luma_that_is_not_a_number_is_refused() -> None:
+    luma = np.zeros((128, 128), dtype=np.float32)
+    luma[3, 4] = np.nan
+    with pytest.raises(ShapeError, match="finite"):
+        images.read(luma, RING)

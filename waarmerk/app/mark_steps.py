@@ -39,7 +39,7 @@ from waarmerk.core.media import (
 )
 from waarmerk.core.records import MarkRecord, mark_id_text
 from waarmerk.core.xmp import packet_warning, with_digital_source_type
-from waarmerk.detection.images import verify_known
+from waarmerk.detection.images import read, verify_known
 from waarmerk.marking.images import embed, luma_of
 
 UNNAMED_SYSTEM = "unnamed system"  # a manifest must name a software agent, and nobody named one
@@ -54,6 +54,12 @@ class Robustness(StrEnum):
     WEAK = "weak"  # log10 p <= -12
 
 
+_SURELY_READ = -400.0  # by the matched check; blind readings begin to fail near -130
+_ONLY_MATCHED = MediaWarning(
+    "mark_too_faint_to_find",
+    "The mark is in the pixels but too faint for a detector to find it there: of this file only the metadata will be "
+    "read. Send a larger picture, or one with more texture, if the mark is to be found.",
+)
 _CLASSES = ((-40.0, Robustness.STRONG), (-20.0, Robustness.NORMAL), (-12.0, Robustness.WEAK))
 
 
@@ -134,6 +140,15 @@ class Marked:
         return self.record.manifest_id
 
 
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """What became of reading the fresh mark back."""
+
+    robustness: Robustness
+    log10_p: float
+    warnings: tuple[MediaWarning, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
     """Everything marking needs beside the file.
@@ -169,15 +184,7 @@ class Marker:
         xmp = with_digital_source_type(picture.xmp, request.origin)
         encoded = images.encode_marked(picture, planes, xmp=xmp)
 
-        log10_p = verify_known(  # 5
-            self._as_written(info, picture, planes, encoded),
-            self.key_ring.current,
-            tenant=self.tenant,
-            mark_id=draw.mark_id,
-            pattern=draw.pattern,
-            offset=draw.offset,
-        )
-        robustness = _robustness(log10_p)
+        check = self._confirmed(self._as_written(info, picture, planes, encoded), draw)  # 5
         signed = self.signer.sign(  # 6
             encoded.data, info.media_type.value, definition, parent=None if found is None else data
         )
@@ -187,9 +194,15 @@ class Marker:
             media_type=info.media_type,
             record=self._record(request, draw, signed),
             timestamp=signed.timestamp,
-            robustness=robustness,
-            log10_p=log10_p,
-            warnings=(*picture.warnings, *_packet_warnings(picture), *encoded.warnings, *signed.warnings),
+            robustness=check.robustness,
+            log10_p=check.log10_p,
+            warnings=(
+                *picture.warnings,
+                *_packet_warnings(picture),
+                *encoded.warnings,
+                *check.warnings,
+                *signed.warnings,
+            ),
         )
 
     def _header(self, data: bytes) -> MediaInfo:
@@ -235,6 +248,25 @@ class Marker:
             rgb=picture.space is ColourSpace.RGB,
             alpha=picture.alpha,
         )
+
+    def _confirmed(self, luma: Luma, draw: Draw) -> _Check:
+        """The fresh mark by the matched check, and where that is not overwhelming, as a stranger would read it.
+
+        The matched check decides on a refusal. What a stranger cannot read is no more than weak, and says so: a
+        picture may be sure to hold its mark and yet hold too little of it to be found without knowing where to look.
+        """
+        log10_p = verify_known(
+            luma,
+            self.key_ring.current,
+            tenant=self.tenant,
+            mark_id=draw.mark_id,
+            pattern=draw.pattern,
+            offset=draw.offset,
+        )
+        robustness = _robustness(log10_p)
+        if log10_p <= _SURELY_READ or read(luma, self.key_ring).mark_id == draw.mark_id:
+            return _Check(robustness, log10_p)
+        return _Check(Robustness.WEAK, log10_p, (_ONLY_MATCHED,))
 
     def _as_written(self, info: MediaInfo, picture: Picture, planes: Planes, encoded: Encoded) -> Luma:
         """What a reader of the output will see: lossless files keep the planes, others are decoded again."""

@@ -33,7 +33,10 @@ def as_luma(luma: npt.NDArray[np.generic]) -> Luma:
     """`Luma` or `Luma8` to `Luma`; no copy where it is one already."""
     if luma.ndim != 2 or luma.dtype not in (np.float32, np.uint8) or luma.size == 0:
         raise ShapeError(f"luma must be (H, W) float32 or uint8, got {luma.shape} {luma.dtype}")
-    return luma.astype(np.float32, copy=False)
+    out: Luma = luma.astype(np.float32, copy=False)
+    if not np.isfinite(out.sum()):
+        raise ShapeError("luma must be finite; it holds NaN or infinity")
+    return out
 
 
 def as_planes(planes: npt.NDArray[np.generic]) -> Planes:

@@ -29,6 +29,9 @@ from .layout import Harmonics
 from .payload import PAYLOAD_BITS
 
 CODED_BITS = RATE_INVERSE * PAYLOAD_BITS
+CACHED_KEYS = (
+    16  # about 20 MB each once searched with; a ring of more epochs makes them anew for every picture
+)
 
 
 def _stream(key: PatternKey, label: str, numbers: tuple[int, ...], n_bytes: int) -> bytes:
@@ -55,11 +58,9 @@ class Band:
 
     Attributes:
         k: (K, 2) int64 rows (ky, kx).
-        amplitude: (K,) float32; over all roles sum 2 amplitude^2 = 1, so that a tile has rms 1.
     """
 
     k: Harmonics
-    amplitude: Real
 
     @property
     def radius(self) -> Real:
@@ -115,27 +116,20 @@ def _pilot_rows(key: PatternKey) -> list[int]:
     return chosen
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=CACHED_KEYS)
 def chips_of(key: PatternKey) -> Chips:
-    """Build a key's chips; about 10 ms, kept for the latest eight keys."""
+    """Build a key's chips; about 10 ms, kept for the latest `CACHED_KEYS`."""
     k = layout.harmonics()
     pilot_rows = np.asarray(_pilot_rows(key))
     rest = np.setdiff1d(np.arange(len(k)), pilot_rows)
     sync_rows = rest[:: layout.SYNC_EVERY]
     payload_rows = np.setdiff1d(rest, sync_rows)
-    shape = np.hypot(k[:, 0], k[:, 1]) ** layout.SLOPE
-    shape[pilot_rows] *= math.sqrt(layout.PILOT_SHARE / (2 * np.sum(shape[pilot_rows] ** 2)))
-    shape[rest] *= math.sqrt((1 - layout.PILOT_SHARE) / (2 * np.sum(shape[rest] ** 2)))
-
-    def band(rows: Index) -> Band:
-        return Band(k[rows], shape[rows].astype(np.float32))
-
     coded_bit = [layout.coded_bit_of(n, CODED_BITS) for n in range(len(payload_rows))]
     return Chips(
         key=key,
-        pilot=band(pilot_rows),
-        sync=band(sync_rows),
-        payload=band(payload_rows),
+        pilot=Band(k[pilot_rows]),
+        sync=Band(k[sync_rows]),
+        payload=Band(k[payload_rows]),
         pilot_phasor=_phasors(key, "pilot", (), (len(pilot_rows),)),
         coded_bit=np.asarray(coded_bit, dtype=np.intp),
     )

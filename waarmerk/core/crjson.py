@@ -9,8 +9,11 @@ certificate that has expired since". Here a manifest is broken when a failure co
 credential, the time or identity assertions of third parties, or when no code says that its signature was
 validated.
 
-For an ingredient the validator lists only where its result differs from what the manifest above recorded, so
-both lists count: a failure in either stands, and a trust code in the new list overrides the recorded one.
+For an ingredient the validator lists only where its result differs from what the manifests above recorded, so
+both lists count: a failure in either stands, and a trust code in the new list overrides the recorded one. A
+manifest records its parent's results in ``activeManifest`` and those further down in ``ingredientDeltas``, so
+the one word that a grandparent was validated may stand two manifests up; where it no longer holds, the new
+list has the failure.
 
 References:
     C2PA 2.4, "Validation status codes". C2PA crJSON, ``https://c2pa.org/crjson``.
@@ -22,7 +25,8 @@ import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from typing import Any, TypeAlias
 
 from waarmerk.core.provenance import (
     MAX_CODES,
@@ -54,6 +58,9 @@ _MAX_ITEMS = 64  # actions, bindings or agents of one manifest that are reported
 
 _LABEL = re.compile(r"self#jumbf=/?c2pa/([^/]+)")
 
+_Deltas: TypeAlias = Mapping[str, tuple[ValidationCode, ...]]
+"""URI of an ingredient assertion -> codes recorded for the manifest it names."""
+
 
 def report_from(store: Mapping[str, Any], active_id: str, signature_sha256: bytes | None) -> ManifestReport:
     """The report of a store that could be read.
@@ -66,7 +73,7 @@ def report_from(store: Mapping[str, Any], active_id: str, signature_sha256: byte
     by_id = {_text(m.get("label")): m for m in _dicts(store.get("manifests"))}
     found: list[Manifest] = []
     seen = {active_id}
-    queue: deque[_Step] = deque([_Step(active_id, Relationship.ACTIVE, 0, True, ())])
+    queue: deque[_Step] = deque([_Step(active_id, Relationship.ACTIVE, 0, True, (), {})])
     truncated = False
     while queue:
         step = queue.popleft()
@@ -92,9 +99,14 @@ def report_from(store: Mapping[str, Any], active_id: str, signature_sha256: byte
 
 
 class _Step:
-    """One reference into the store that is still to be followed."""
+    """One reference into the store that is still to be followed.
 
-    __slots__ = ("depth", "lineage", "manifest_id", "recorded", "relationship")
+    Args:
+        recorded: what the manifest above found of it.
+        deltas: what the manifests above found further down.
+    """
+
+    __slots__ = ("deltas", "depth", "lineage", "manifest_id", "recorded", "relationship")
 
     def __init__(
         self,
@@ -103,12 +115,14 @@ class _Step:
         depth: int,
         lineage: bool,
         recorded: tuple[ValidationCode, ...],
+        deltas: _Deltas,
     ) -> None:
         self.manifest_id = manifest_id
         self.relationship = relationship
         self.depth = depth
         self.lineage = lineage
         self.recorded = recorded
+        self.deltas = deltas
 
 
 def _ingredients(raw: Mapping[str, Any], step: _Step) -> Iterator[_Step]:
@@ -120,14 +134,28 @@ def _ingredients(raw: Mapping[str, Any], step: _Step) -> Iterator[_Step]:
         if match is None:
             continue
         relationship = _relationship(assertion.get("relationship"))
-        recorded = _codes(_dict(_dict(assertion.get("validationResults")).get("activeManifest")))
+        results = _dict(assertion.get("validationResults"))
+        recorded = _codes(_dict(results.get("activeManifest")))
         recorded += tuple(  # ingredient.v1 and v2 keep a flat list, of failures
             ValidationCode(code, Severity.FAILURE)
             for entry in _dicts(assertion.get("validationStatus"))
             if (code := _text(entry.get("code"))) and entry.get("success") is not True
         )
+        recorded += step.deltas.get(f"self#jumbf=/c2pa/{step.manifest_id}/c2pa.assertions/{label}", ())
         lineage = step.lineage and relationship is Relationship.PARENT
-        yield _Step(match.group(1), relationship, step.depth + 1, lineage, recorded)
+        deltas = {**step.deltas, **_deltas(results, step.deltas)}
+        yield _Step(match.group(1), relationship, step.depth + 1, lineage, recorded, deltas)
+
+
+def _deltas(results: Mapping[str, Any], known: _Deltas) -> _Deltas:
+    """What an ingredient assertion records of the manifests below its own, beside what is known of them."""
+    found: dict[str, tuple[ValidationCode, ...]] = {}
+    for entry in islice(_dicts(results.get("ingredientDeltas")), MAX_MANIFESTS):
+        uri = _text(entry.get("ingredientAssertionURI"))
+        if uri:
+            codes = known.get(uri, ()) + found.get(uri, ()) + _codes(_dict(entry.get("validationDeltas")))
+            found[uri] = tuple(dict.fromkeys(codes))[:MAX_CODES]
+    return found
 
 
 def _relationship(value: object) -> Relationship:

@@ -2,7 +2,7 @@
 
 The mark lives in the DFT of a 128 x 128 tile. A harmonic is an integer frequency pair (ky, kx), in cycles a tile,
 of the half plane kx > 0. 8 x 8 tiles with different phases form a super-tile of 1024 x 1024, which repeats.
-All of it is in canonical pixels: a picture of more than 2^20.5 pixels has tiles of 128 S pixels (`octave_scale`).
+All of it is in canonical pixels: a picture of more than 2^21 pixels has tiles of 128 S pixels (`octave_scale`).
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import numpy.typing as npt
 TILE = 128
 SUPER = 8
 SUPER_TILE = TILE * SUPER
+MAX_CANONICAL = 1 << 21  # canonical pixels, where the short side allows
+MIN_CANONICAL_SIDE = 256
 PATTERNS = 64
 RADIUS_MIN, RADIUS_MAX = 2.5, 38.0  # 0.02 .. 0.30 cycles a pixel
 SLOPE = -0.6  # the amplitude a detector expects, ~ |k|^SLOPE; an embedder may shape it otherwise
 JPEG_GRID = TILE // 8  # an 8 x 8 block grid has its lines at multiples of this
-PILOT_SHARE = 0.20  # of the energy
 PILOT_RADIUS_MIN, PILOT_RADIUS_MAX = 5.0, 26.0
 PILOT_RINGS, PILOT_SECTORS = 14, 8
 PILOT_SPACING = 1.5
@@ -51,8 +52,15 @@ def harmonics() -> Harmonics:
 
 
 def octave_scale(height: int, width: int) -> int:
-    """S = 2^round(log2 sqrt(height width / 2^20)), at least 1: canonical pixels are S x S picture pixels."""
-    return 1 << max(0, round(0.5 * math.log2(height * width / 2**20)))
+    """S: canonical pixels are S x S picture pixels.
+
+    The least power of two with H W <= 2^21 S^2, but no more than leaves `MIN_CANONICAL_SIDE` canonical pixels on the
+    short side: a long strip has too few rows to give half of them away.
+    """
+    scale = 1
+    while height * width > MAX_CANONICAL * scale**2 and min(height, width) >= 2 * scale * MIN_CANONICAL_SIDE:
+        scale *= 2
+    return scale
 
 
 def coded_bit_of(position: int, coded_bits: int) -> int:

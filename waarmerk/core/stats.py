@@ -25,8 +25,8 @@ ANY_WORD = (PAYLOAD_BITS - ID_BITS) * math.log10(2)  # added where no tag vouche
 
 
 def log10_tail(score: float, variance: float) -> float:
-    """log10 of exp(-S^2 / V); 0 where S <= 0 or V = 0."""
-    if score <= 0 or variance <= 0:
+    """log10 of exp(-S^2 / V); 0 where S <= 0, V = 0 or either is not finite."""
+    if not (math.isfinite(score) and math.isfinite(variance)) or score <= 0 or variance <= 0:
         return 0.0
     return -(score * score / variance) / math.log(10)
 

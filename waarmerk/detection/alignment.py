@@ -14,7 +14,7 @@ import scipy.fft
 import scipy.ndimage
 
 from waarmerk.core.arrays import Complex, Real
-from waarmerk.core.chips import Chips
+from waarmerk.core.chips import CACHED_KEYS, Chips
 from waarmerk.core.layout import TILE
 
 from .residual import to_tiles
@@ -44,7 +44,7 @@ class Alignment:
     peak: float
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=CACHED_KEYS)
 def _pilot_template(chips: Chips) -> Complex:
     """(128, 65) complex64: conjugate pilot spectrum, unit weights."""
     half = np.zeros((TILE, TILE // 2 + 1), dtype=np.complex64)

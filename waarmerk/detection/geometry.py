@@ -23,7 +23,7 @@ import scipy.fft
 import scipy.ndimage
 
 from waarmerk.core.arrays import Index, Real
-from waarmerk.core.chips import Chips
+from waarmerk.core.chips import CACHED_KEYS, Chips
 from waarmerk.core.layout import TILE
 
 BINS = 512  # of the spectrum, per cycle a pixel
@@ -155,7 +155,7 @@ def _logs(f: npt.NDArray[np.float64], steps: int) -> npt.NDArray[np.float64]:
     return place
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=CACHED_KEYS)
 def _polar_templates(chips: Chips) -> npt.NDArray[np.complex64]:
     """(2, .., ..) conjugate transforms of the pilots in log-polar, plain and mirrored (kx -> -kx)."""
     k = chips.pilot.k.astype(np.float64)
@@ -169,7 +169,7 @@ def _polar_templates(chips: Chips) -> npt.NDArray[np.complex64]:
     return np.conj(scipy.fft.rfft2(np.stack(planes), s=(2 * _RADII, _ANGLES))).astype(np.complex64)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=CACHED_KEYS)
 def _log_templates(chips: Chips) -> npt.NDArray[np.complex64]:
     """(2 turns, 2 quadrants, .., ..): pilots in log-log by sign of ky kx, plain and with the axes exchanged."""
     k = chips.pilot.k.astype(np.float64)
@@ -256,7 +256,7 @@ def _plain_maps() -> Matrix:
     return np.concatenate([*(scales[:, None, None] * way for way in ways), turns, turns @ mirror])
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=CACHED_KEYS)
 def _plain_places(chips: Chips) -> tuple[Index, Real]:
     """(C, P) flat places of every plain map's lines, and (C,) one over the root of the number of lines inside."""
     predicted = (chips.pilot.k / TILE * BINS) @ _plain_maps().swapaxes(1, 2)

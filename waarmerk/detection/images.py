@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,8 +31,9 @@ from .tiles import TileSpectra, tile_spectra
 
 SCHEME = "waarmerk.image"
 MIN_SIDE = 96  # pixels; less never decoded
-PEAK = 4.8  # pilots over their deviation; the best of 2^17 places of an unmarked picture is 4 to 5.2
+PEAK = 4.8  # pilots over their deviation; the best of 2^17 places of an unmarked picture is 4 to 5.5
 _SYNC_TRIES = 2
+_TWO_WAYS = math.log10(2)  # of the smaller of two bounds
 _MIN_SPECTRUM_SIDE = 200  # pixels; below, a window is too small to tell lines apart
 _RESYNC_PEAK = 5.8  # seldom reached without a mark; the search costs a few dozen milliseconds
 _UPRIGHT = (0, 2)  # a spectrum knows a picture's turn up to half a turn
@@ -103,7 +105,7 @@ def _padded(plane: Real) -> Real:
 
 @dataclass(slots=True)
 class _Search:
-    """One epoch's search: decodings are counted over all epochs, since the bound must hold for all together."""
+    """One picture's search: decodings are counted over all epochs, since the bound must hold for all together."""
 
     ring: KeyRing
     thorough: bool
@@ -112,6 +114,8 @@ class _Search:
 
     def run(self, luma: Luma) -> ImageReading:
         views = _views(luma)
+        if not views:
+            return ImageReading(Status.NOT_CHECKED)
         for stage in (self._as_it_lies, self._whitened, self._turned, self._pilotless):
             for keys in self.ring.epochs:
                 for reading in stage(views, keys):
@@ -211,16 +215,15 @@ class _Search:
                 return ImageReading(Status.FOUND, word.payload.mark_id, tenant, keys.epoch, log10_p, how)
         # Any word at all, tag or no tag: forged, a tenant we do not know, or ours with a bit or two wrong.
         log10_word = min(0.0, log10_p + stats.ANY_WORD)
-        if log10_word <= stats.ACCEPT_LOG10_P:
-            return ImageReading(Status.UNVERIFIED, None, None, keys.epoch, log10_word, how)
         presence = stats.log10_presence(
             word.sync_score,
             word.sync_variance,
             hypotheses=places * words.SYNC_HYPOTHESES,
             attempt=self.attempts,
         )
-        if presence <= stats.ACCEPT_LOG10_P:
-            return ImageReading(Status.UNVERIFIED, epoch=keys.epoch, log10_p=presence, geometry=how)
+        evident = min(0.0, min(log10_word, presence) + _TWO_WAYS)
+        if evident <= stats.ACCEPT_LOG10_P:
+            return ImageReading(Status.UNVERIFIED, None, None, keys.epoch, evident, how)
         return ImageReading(Status.NOT_FOUND)
 
 
@@ -234,10 +237,7 @@ def read(luma: Luma, ring: KeyRing, *, thorough: bool = False) -> ImageReading:
     Raises:
         ShapeError: not luma.
     """
-    luma = as_luma(luma)
-    if min(luma.shape) < MIN_SIDE:
-        return ImageReading(Status.NOT_CHECKED)
-    return _Search(ring, thorough).run(luma)
+    return _Search(ring, thorough).run(as_luma(luma))
 
 
 def verify_known(
@@ -252,7 +252,7 @@ def verify_known(
     chips = chips_of(keys.pattern)
     word = payload.sign(mark_id, keys.tags[tenant])
     plane = box_reduce(luma, octave_scale(*luma.shape))
-    return min(
+    both = (
         words.log10_p_of(
             tile_spectra(make(plane), chips, _start(offset), spacing=spacing, elastic=False),
             chips,
@@ -262,6 +262,7 @@ def verify_known(
         )
         for make, spacing in ((residual.laplacian, residual.SPACING), (residual.whitened, 0))
     )
+    return min(0.0, min(both) + _TWO_WAYS)
 
 
 def _start(offset: tuple[int, int]) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from waarmerk.core.arrays import Real
 
 from .geometry import Matrix
 
-MAX_CANONICAL = 6 << 20  # pixels; a wrong candidate may ask for a huge canvas
+MAX_CANVAS = 3 << 19  # pixels, or four times the picture's: a wrong candidate may ask for a huge canvas
 MAX_SIDE = 8192
 
 
@@ -31,7 +31,11 @@ def rectified(residual: Real, b: Matrix) -> Real | None:
     corners = np.array([[0, 0], [0, w], [h, 0], [h, w]], dtype=np.float64) @ back.T
     low, high = corners.min(axis=0), corners.max(axis=0)
     height, width = (math.ceil(x) for x in high - low)
-    if min(height, width) < 64 or max(height, width) > MAX_SIDE or height * width > MAX_CANONICAL:
+    if (
+        min(height, width) < 64
+        or max(height, width) > MAX_SIDE
+        or height * width > max(MAX_CANVAS, 4 * h * w)
+    ):
         return None
     origin = forward @ low
     # Pillow wants x first: (x, y) of the source = (a x + b y + c, d x + e y + f) of the result.

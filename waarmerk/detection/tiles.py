@@ -18,8 +18,8 @@ import scipy.fft
 import scipy.ndimage
 
 from waarmerk.core.arrays import Complex, Index, Real
-from waarmerk.core.chips import Band, Chips
-from waarmerk.core.layout import RADIUS_MAX, SUPER, TILE, Harmonics
+from waarmerk.core.chips import CACHED_KEYS, Band, Chips
+from waarmerk.core.layout import RADIUS_MAX, SLOPE, SUPER, TILE, Harmonics
 
 from .residual import SPACING, to_tiles
 
@@ -48,12 +48,13 @@ class TileSpectra:
 
 
 def _response(band: Band, spacing: int) -> Real:
-    """What the residual filter makes of a harmonic's amplitude; spacing 0: a flat filter."""
+    """(K,) what the residual filter makes of amplitudes |k|^SLOPE, any common unit; spacing 0: a flat filter."""
+    amplitude: Real = band.radius**SLOPE
     if spacing == 0:
-        return band.amplitude
+        return amplitude
     angle = 2 * np.pi * spacing / TILE * band.k
     gain = 4 - 2 * np.cos(angle[:, 0]) - 2 * np.cos(angle[:, 1])
-    response: Real = (band.amplitude * gain).astype(np.float32)
+    response: Real = (amplitude * gain).astype(np.float32)
     return response
 
 
@@ -66,7 +67,7 @@ def _fold_super(values: Complex) -> Complex:
     return folded
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=CACHED_KEYS)
 def _places(chips: Chips) -> tuple[Index, Harmonics, tuple[slice, slice, slice]]:
     """Flat places in a (128, 43) part spectrum of pilots, sync and payload in turn; their k; where each begins."""
     bands = (chips.pilot, chips.sync, chips.payload)
@@ -105,9 +106,8 @@ def _displacements(pilots: Complex, chips: Chips) -> npt.NDArray[np.float64] | N
     for _ in range(4):
         if np.count_nonzero(weight) < _MIN_TILES // 2:
             return None
-        fit = np.linalg.lstsq(design * weight[:, None], seen * weight[:, None], rcond=1e-6)[0].real.astype(
-            np.float64
-        )
+        weighted = (design * weight[:, None] ** 2).T
+        fit = np.linalg.solve(weighted @ design + 1e-9 * np.eye(3), weighted @ seen)
         distance = np.linalg.norm(seen - design @ fit, axis=1)
         weight = np.maximum(peak / deviation - 2.5, 0.0) / (1 + (distance / _STEP) ** 2)
     out = np.asarray(design @ fit, dtype=np.float64).reshape(rows, columns, 2)

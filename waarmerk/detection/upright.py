@@ -16,7 +16,7 @@ import scipy.fft
 import scipy.ndimage
 
 from waarmerk.core.arrays import Complex, Real
-from waarmerk.core.chips import Chips
+from waarmerk.core.chips import CACHED_KEYS, Chips
 from waarmerk.core.layout import PATTERNS, SUPER, SUPER_TILE, TILE
 
 from .alignment import DIHEDRALS, Alignment, turn
@@ -56,7 +56,7 @@ QUICK = Effort(reduction=4, group=8)
 THOROUGH = Effort(reduction=2, group=4)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=CACHED_KEYS)
 def _templates(chips: Chips, effort: Effort) -> Complex:
     """(G, n, n / 2 + 1) complex64: conjugate spectra of the summed, band-limited sync of each group of patterns."""
     k = chips.sync.k

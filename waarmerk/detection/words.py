@@ -20,7 +20,7 @@ import scipy.fft
 
 from waarmerk.core import codec, layout, payload, stats
 from waarmerk.core.arrays import Bits, Complex, Index, Real
-from waarmerk.core.chips import CODED_BITS, Band, Chips
+from waarmerk.core.chips import CACHED_KEYS, CODED_BITS, Band, Chips
 from waarmerk.core.layout import PATTERNS, SUPER, TILE
 
 from .tiles import TileSpectra
@@ -52,7 +52,7 @@ class Word:
     variance: float
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=CACHED_KEYS)
 def _sync_spectra(chips: Chips) -> Complex:
     """(64 offsets' frequencies, M, K_sync) complex64: conjugate 8 x 8 DFT over the tile grid of every pattern."""
     spectra = np.stack([scipy.fft.fft2(chips.sync_phasors(m), axes=(0, 1)) for m in range(PATTERNS)])

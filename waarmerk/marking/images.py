@@ -2,7 +2,7 @@
 
     y = clip(x + (pattern mask + 2^8) >> 9, 0, 255)        with pattern in 1/16 and mask in 1/32 grey levels
 
-Only whole numbers touch the pixels. A picture above 2^20.5 pixels is marked at a coarser octave: pattern and mask
+Only whole numbers touch the pixels. A picture above 2^21 pixels is marked at a coarser octave: pattern and mask
 are made for canonical pixels of S x S and grown by linear interpolation, so that the mark survives the shrinking
 large pictures meet.
 """

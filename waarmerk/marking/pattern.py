@@ -13,15 +13,16 @@ import numpy as np
 import scipy.fft
 
 from waarmerk.core.arrays import Bits, Complex, Index, Real
-from waarmerk.core.chips import Chips
+from waarmerk.core.chips import CACHED_KEYS, Chips
 from waarmerk.core.layout import RADIUS_MAX, SUPER, TILE
 
 _FADE = 6  # canonical pixels on either side of a seam
 PATTERN_ONE = 16  # fixed-point unit of the pattern plane
+_PEAK = 7 * PATTERN_ONE
 _COLUMNS = int(RADIUS_MAX) + 1  # of a half spectrum that can hold anything
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=CACHED_KEYS)
 def _places(chips: Chips) -> tuple[Index, Index]:
     """Where each bin of a (128, 39) quarter spectrum finds its harmonic: of payload then sync, and of pilots.
 
@@ -122,6 +123,8 @@ def pattern_plane(
     _cross_fade(tiles, 1, 3)
     tiles += _tiles((pilot * chips.pilot_phasor)[None], at_pilots)
     plane = np.empty((count[0], TILE, count[1], TILE), dtype=np.int16)
+    # Clipped so that no product with the mask leaves 16 bits: at 7 deviations, once in 10^12 pixels.
+    np.clip(tiles, -_PEAK, _PEAK, out=tiles)
     np.rint(tiles, out=plane.swapaxes(1, 2), casting="unsafe")
     top, left = offset[0] % TILE, offset[1] % TILE
     return plane.reshape(count[0] * TILE, count[1] * TILE)[top : top + height, left : left + width]
