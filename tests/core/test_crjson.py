@@ -135,6 +135,38 @@ def test_what_the_signer_above_recorded_counts_against_an_ingredient_only() -> N
     assert unvalidated.manifests[1].integrity is Integrity.BROKEN
 
 
+def chain_of_three(
+    recorded: dict[str, Any],
+    now: dict[str, Any],
+    uri: str = "self#jumbf=/c2pa/b/c2pa.assertions/c2pa.ingredient",
+) -> Manifest:
+    """a opened b, b had opened c; a recorded of c what b's ingredient assertion names."""
+    results = {
+        "activeManifest": codes(),
+        "ingredientDeltas": [{"ingredientAssertionURI": uri, "validationDeltas": recorded}],
+    }
+    store = {
+        "manifests": [
+            manifest("a", c2pa_ingredient=ingredient("b", validationResults=results)),
+            manifest("b", codes(success=["ingredient.manifest.validated"]), c2pa_ingredient=ingredient("c")),
+            manifest("c", now),
+        ]
+    }
+    return report_from(store, "a", None).manifests[2]
+
+
+def test_a_grandparent_whose_validation_was_recorded_above_is_intact_where_nothing_changed() -> None:
+    recorded = codes(success=["ingredient.manifest.validated"])
+    unchanged = chain_of_three(recorded, codes(success=["signingCredential.trusted"]))
+    assert (unchanged.integrity, unchanged.signer_trust) == (Integrity.INTACT, SignerTrust.TRUSTED)
+    altered = chain_of_three(recorded, codes(success=[], failure=["ingredient.manifest.mismatch"]))
+    assert altered.integrity is Integrity.BROKEN
+    known_broken = chain_of_three(codes(success=[], failure=["assertion.dataHash.mismatch"]), codes())
+    assert known_broken.integrity is Integrity.BROKEN
+    of_another = chain_of_three(recorded, codes(success=[]), uri="self#jumbf=/c2pa/b/c2pa.assertions/other")
+    assert of_another.integrity is Integrity.BROKEN
+
+
 # ---------------------------------------------------------------- the walk
 
 

@@ -54,6 +54,7 @@ _SIGNATURE_HOLDS = (
     "ingredient.claimSignature.validated",
     "ingredient.manifest.validated",
 )
+_VALIDATED = ValidationCode("ingredient.manifest.validated", Severity.SUCCESS)
 _MAX_ITEMS = 64  # actions, bindings or agents of one manifest that are reported
 
 _LABEL = re.compile(r"self#jumbf=/?c2pa/([^/]+)")
@@ -73,7 +74,7 @@ def report_from(store: Mapping[str, Any], active_id: str, signature_sha256: byte
     by_id = {_text(m.get("label")): m for m in _dicts(store.get("manifests"))}
     found: list[Manifest] = []
     seen = {active_id}
-    queue: deque[_Step] = deque([_Step(active_id, Relationship.ACTIVE, 0, True, (), {})])
+    queue: deque[_Step] = deque([_Step(active_id, Relationship.ACTIVE, 0, True, (), False, {})])
     truncated = False
     while queue:
         step = queue.popleft()
@@ -102,11 +103,12 @@ class _Step:
     """One reference into the store that is still to be followed.
 
     Args:
-        recorded: what the manifest above found of it.
+        recorded: what the manifests above found of it.
+        validated: a manifest two or more steps above found that it holds, so the new list may be silent.
         deltas: what the manifests above found further down.
     """
 
-    __slots__ = ("deltas", "depth", "lineage", "manifest_id", "recorded", "relationship")
+    __slots__ = ("deltas", "depth", "lineage", "manifest_id", "recorded", "relationship", "validated")
 
     def __init__(
         self,
@@ -115,6 +117,7 @@ class _Step:
         depth: int,
         lineage: bool,
         recorded: tuple[ValidationCode, ...],
+        validated: bool,
         deltas: _Deltas,
     ) -> None:
         self.manifest_id = manifest_id
@@ -122,6 +125,7 @@ class _Step:
         self.depth = depth
         self.lineage = lineage
         self.recorded = recorded
+        self.validated = validated
         self.deltas = deltas
 
 
@@ -141,10 +145,16 @@ def _ingredients(raw: Mapping[str, Any], step: _Step) -> Iterator[_Step]:
             for entry in _dicts(assertion.get("validationStatus"))
             if (code := _text(entry.get("code"))) and entry.get("success") is not True
         )
-        recorded += step.deltas.get(f"self#jumbf=/c2pa/{step.manifest_id}/c2pa.assertions/{label}", ())
-        lineage = step.lineage and relationship is Relationship.PARENT
-        deltas = {**step.deltas, **_deltas(results, step.deltas)}
-        yield _Step(match.group(1), relationship, step.depth + 1, lineage, recorded, deltas)
+        further_up = step.deltas.get(f"self#jumbf=/c2pa/{step.manifest_id}/c2pa.assertions/{label}", ())
+        yield _Step(
+            match.group(1),
+            relationship,
+            step.depth + 1,
+            step.lineage and relationship is Relationship.PARENT,
+            recorded + further_up,
+            _VALIDATED in further_up,
+            {**step.deltas, **_deltas(results, step.deltas)},
+        )
 
 
 def _deltas(results: Mapping[str, Any], known: _Deltas) -> _Deltas:
@@ -153,8 +163,10 @@ def _deltas(results: Mapping[str, Any], known: _Deltas) -> _Deltas:
     for entry in islice(_dicts(results.get("ingredientDeltas")), MAX_MANIFESTS):
         uri = _text(entry.get("ingredientAssertionURI"))
         if uri:
-            codes = known.get(uri, ()) + found.get(uri, ()) + _codes(_dict(entry.get("validationDeltas")))
-            found[uri] = tuple(dict.fromkeys(codes))[:MAX_CODES]
+            before = found.get(uri, known.get(uri, ()))
+            codes = dict.fromkeys(before + _codes(_dict(entry.get("validationDeltas"))))
+            # Failures first again: none may fall behind the limit.
+            found[uri] = tuple(sorted(codes, key=lambda c: c.severity is not Severity.FAILURE))[:MAX_CODES]
     return found
 
 
@@ -175,7 +187,7 @@ def _manifest(raw: Mapping[str, Any], step: _Step) -> Manifest:
         relationship=step.relationship,
         depth=step.depth,
         lineage=step.lineage,
-        integrity=_integrity(codes, step.recorded),
+        integrity=_integrity(codes, step),
         signer_trust=_trust(codes, step.recorded),
         signer=_signer(_dict(signature.get("certificateInfo"))),
         signed_time=signed_time,
@@ -193,11 +205,13 @@ def _manifest(raw: Mapping[str, Any], step: _Step) -> Manifest:
     )
 
 
-def _integrity(codes: tuple[ValidationCode, ...], recorded: tuple[ValidationCode, ...]) -> Integrity:
-    every = codes + recorded
+def _integrity(codes: tuple[ValidationCode, ...], step: _Step) -> Integrity:
+    every = codes + step.recorded
     broken = any(c.severity is Severity.FAILURE and not c.code.startswith(_NOT_INTEGRITY) for c in every)
-    # What was recorded can only count against: it is the word of whoever signed above.
-    holds = any(c.severity is Severity.SUCCESS and c.code in _SIGNATURE_HOLDS for c in codes)
+    # What the manifest right above recorded can only count against: the validator repeats what holds.
+    holds = step.validated or any(
+        c.severity is Severity.SUCCESS and c.code in _SIGNATURE_HOLDS for c in codes
+    )
     return Integrity.INTACT if holds and not broken else Integrity.BROKEN
 
 
