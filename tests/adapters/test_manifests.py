@@ -8,8 +8,10 @@ import json
 import multiprocessing
 import os
 import socket
+import struct
 import threading
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -286,6 +288,21 @@ def test_a_manifest_in_the_input_stays_as_the_parent(
     assert (found[1].code, found[1].mark_id) == ("parent_soft_binding", f"{MARK_ID:016x}")
 
 
+def test_the_oldest_of_four_generations_is_intact_until_it_is_altered(
+    signer: ManifestSigner, reader: ManifestReader
+) -> None:
+    data = sign(signer, system="First Painter").data
+    for _ in range(3):
+        signed, report = mark_again(signer, reader, data, Origin.MANIPULATED)
+        data = signed.data
+    assert [m.integrity for m in report.manifests] == [Integrity.INTACT] * 4
+    named = [e.mark_id for e in evidence_from_manifest(report) if e.code == "parent_soft_binding"]
+    assert named == [f"{2:016x}", f"{2:016x}", f"{MARK_ID:016x}"]
+    assert data.count(b"First Painter") == 1
+    altered = report_of(reader, data.replace(b"First Painter", b"Other Painter"))
+    assert altered.manifests[3].integrity is Integrity.BROKEN
+
+
 def test_ingredients_are_vouched_for_and_the_opened_action_names_one(
     signer: ManifestSigner, reader: ManifestReader
 ) -> None:
@@ -469,6 +486,51 @@ def test_reading_what_is_no_file_is_no_error(data: bytes, reader: ManifestReader
 
 
 # ---------------------------------------------------------------- threads and processes
+
+
+def chunk(kind: bytes, body: bytes = b"") -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def with_chunks(png: bytes, count: int) -> bytes:
+    end = png.rindex(b"IEND") - 4
+    return png[:end] + chunk(b"tEXt", b"k\0v") * count + png[end:]
+
+
+BOX = struct.pack(">I4s4sI4s", 20, b"ftyp", b"isom", 0, b"isom")
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type"),
+    [
+        (with_chunks(picture("image/png"), 500_000), "image/png"),
+        (BOX + struct.pack(">I4s", 8, b"free") * 400_000, "video/mp4"),
+        (b"GIF89a\x10\0\x10\0\0\0\0" + b"\x21\xfe\0" * 1_000_000 + b";", "image/gif"),
+        (
+            b"RIFF" + struct.pack("<I", 8_000_004) + b"WAVE" + b"abcd\0\0\0\0" * 1_000_000,
+            "audio/wav",
+        ),
+    ],
+    ids=["png", "mp4", "gif", "wav"],
+)
+def test_a_file_of_countless_parts_is_given_up_in_seconds(
+    data: bytes, media_type: str, reader: ManifestReader
+) -> None:
+    begun = time.process_time()
+    report = reader.read(data, media_type)
+    assert time.process_time() - begun < 10
+    assert report == ManifestReport(state=ReadState.NOT_CHECKED, reason="too_many_parts")
+
+
+def test_twenty_thousand_chunks_are_still_read_and_ten_times_as_many_are_not_signed(
+    signer: ManifestSigner, reader: ManifestReader
+) -> None:
+    png = picture("image/png")
+    assert reader.read(with_chunks(png, 20_000), "image/png") is None
+    definition = manifest_definition(replace(CLAIM, media_type="image/png"))
+    with pytest.raises(MalformedMedia) as caught:
+        signer.sign(with_chunks(png, 200_000), "image/png", definition, parent=None)
+    assert caught.value.code == "too_many_parts"
 
 
 def test_threads_share_one_signer_and_one_reader(signer: ManifestSigner, reader: ManifestReader) -> None:

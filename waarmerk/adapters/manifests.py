@@ -17,6 +17,10 @@ Rules of this door, each from something measured with the SDK (c2pa-python 0.38.
 7.  The SDK waits up to 30 seconds for a timestamp authority and cannot be told otherwise, so signing with
     one runs in a thread of its own and is given up after `timestamp_timeout_s`. The thread ends by itself
     within those 30.
+8.  The SDK reads a file in small steps, one for each of its parts, and has no limit to them: a 4 MB MP4 of
+    empty boxes takes it minutes (the time grows with their square), a 24 MB PNG of empty chunks 46 s. So
+    every file it reads is a `_Metered` stream that stops after a number of steps. How it ends then differs
+    by format, from an error to "no manifest": the stream is asked, not the outcome.
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import c2pa
@@ -51,6 +55,9 @@ from waarmerk.core.manifest import PARENT_LABEL, SOFT_BINDING_ALG, mark_id_of
 from waarmerk.core.mediatypes import MediaWarning
 from waarmerk.core.provenance import Integrity, ManifestReport, ReadState
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 # What a signing certificate may be for: e-mail protection, document signing, timestamping, OCSP signing,
 # C2PA claim signing, Microsoft's C2PA signing. The list of the SDK's own trust configuration.
 EXTENDED_KEY_USAGES = (
@@ -65,6 +72,14 @@ EXTENDED_KEY_USAGES = (
 MAX_STORE = 4 * 1024 * 1024  # bytes of a manifest store we write; a parent that takes it over is not carried
 MAX_JSON = 16 * 1024 * 1024  # characters of a store's JSON we look at; the largest in real files: 170,000
 DEFAULT_TIMESTAMP_TIMEOUT_S = 10.0
+
+MAX_STEPS = 300_000
+"""Reads and seeks in one file: 1.5 s. A PNG of 20,000 text chunks takes 240,000, a GIF 9,000 a megabyte."""
+MAX_BOX_STEPS = 60_000
+"""The same for ISO base media files, where time grows with the square: 0.6 s. Real files: below 1,000."""
+_BOXED = ("video/mp4", "video/quicktime", "audio/mp4", "image/avif", "image/heic")
+
+TOO_MANY_PARTS = "too_many_parts"
 
 _SVG, _SIDECAR = "image/svg+xml", "application/c2pa"
 _T = TypeVar("_T")
@@ -143,7 +158,7 @@ class ManifestSigner:
 
         Raises:
             UnsupportedMedia: the SDK cannot embed into this kind of file.
-            MalformedMedia: the file cannot be taken apart.
+            MalformedMedia: the file cannot be taken apart, or only in too many parts (``too_many_parts``).
             SigningUnavailable: no signature or no timestamp to be had (codes ``certificate_expired``,
                 ``timestamp_unavailable``, ``signing_unavailable``).
             SelfCheckFailed: the SDK refused its own result.
@@ -266,13 +281,17 @@ class ManifestReader:
         """
         context = self._handles.get()
         hint = _hint(data, media_type)
+        stream = _Metered(data, media_type)
         try:
-            with c2pa.Reader(hint, io.BytesIO(data), sidecar, context=context) as reader:
-                return _report(reader)
+            with c2pa.Reader(hint, stream, sidecar, context=context) as reader:
+                report: ManifestReport | None = _report(reader)
         except C2paError as error:
-            return _outcome(error, data)
+            report = _outcome(error, data)
         except (ValueError, RecursionError):  # text that is not UTF-8, JSON too deep to parse
-            return ManifestReport(state=ReadState.UNREADABLE, reason="manifest_not_parsable")
+            report = ManifestReport(state=ReadState.UNREADABLE, reason="manifest_not_parsable")
+        if stream.exhausted:
+            return ManifestReport(state=ReadState.NOT_CHECKED, reason=TOO_MANY_PARTS)
+        return report
 
 
 def check_own_manifest(
@@ -308,6 +327,43 @@ def check_own_manifest(
             f"validator's failures: {codes}); nothing is returned."
         )
     return report
+
+
+# ---------------------------------------------------------------- what the SDK reads
+
+
+class _Metered(io.BytesIO):
+    """A file that stops being readable after a number of steps (rule 8)."""
+
+    def __init__(self, data: bytes, media_type: str | None) -> None:
+        super().__init__(data)
+        self._left = MAX_BOX_STEPS if media_type in _BOXED else MAX_STEPS
+        self.exhausted = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._step()
+        return super().read(size)
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        self._step()
+        return super().readinto(buffer)
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        self._step()
+        return super().seek(offset, whence)
+
+    def _step(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            self.exhausted = True
+            raise OSError("too many steps")
+
+
+def too_many_parts() -> MalformedMedia:
+    """What a file is refused with that cannot be signed within the steps."""
+    return MalformedMedia(
+        "The file has too many parts to carry a manifest; save it again without them.", code=TOO_MANY_PARTS
+    )
 
 
 # ---------------------------------------------------------------- native handles
@@ -385,24 +441,32 @@ def _sign(
     handles: _SigningHandles, data: bytes, media_type: str, definition: dict[str, Any], parent: bytes | None
 ) -> _Result:
     output = io.BytesIO()
+    source = _Metered(data, media_type)
     try:
         context = handles.plain if parent is None else handles.careful
         with c2pa.Builder(definition, context=context) as builder:
             if parent is not None:
                 _add_parent(builder, parent, media_type)
-            manifest = builder.sign(handles.signer, media_type, io.BytesIO(data), output)
+            manifest = builder.sign(handles.signer, media_type, source, output)
     except C2paError as error:
+        if source.exhausted:
+            raise too_many_parts() from None
         if parent is not None and isinstance(error, (C2paError.Verify, C2paError.Manifest)):
             raise _ParentNotKept("input_manifest_unusable", "does not hold together") from error
         raise _translated(error) from None
+    if source.exhausted:
+        raise too_many_parts()
     return _Result(output.getvalue(), manifest, media_type)
 
 
 def _add_parent(builder: c2pa.Builder, parent: bytes, media_type: str) -> None:
     ingredient = {"relationship": "parentOf", "label": PARENT_LABEL, "title": "input"}
+    stream = _Metered(parent, media_type)
     try:
-        builder.add_ingredient(ingredient, media_type, io.BytesIO(parent))
+        builder.add_ingredient(ingredient, media_type, stream)
     except C2paError as error:
+        if stream.exhausted:
+            raise too_many_parts() from None
         raise _ParentNotKept("input_manifest_unreadable", "cannot be read") from error
 
 
@@ -422,7 +486,7 @@ def _names_remote_manifest(data: bytes, media_type: str, context: c2pa.Context) 
     The SDK would record validation results without a manifest, which the conformance programme forbids.
     """
     try:
-        with c2pa.Reader(_hint(data, media_type), io.BytesIO(data), context=context):
+        with c2pa.Reader(_hint(data, media_type), _Metered(data, media_type), context=context):
             return False
     except C2paError as error:
         return _is_remote(error)
@@ -476,7 +540,8 @@ def _within(timeout_s: float, work: Callable[[], _T]) -> _T:
 def _timestamp_of(result: _Result, context: c2pa.Context) -> str:
     """The authority's time in a file just signed, ISO 8601 in UTC."""
     try:
-        with c2pa.Reader(result.media_type, io.BytesIO(result.data), context=context) as reader:
+        stream = _Metered(result.data, result.media_type)
+        with c2pa.Reader(result.media_type, stream, context=context) as reader:
             time = reader.get_active_manifest()["signature_info"]["time"]
         return datetime.fromisoformat(time).astimezone(UTC).isoformat().replace("+00:00", "Z")
     except (C2paError, KeyError, TypeError, ValueError):

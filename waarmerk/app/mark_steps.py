@@ -19,7 +19,14 @@ from enum import StrEnum
 
 from waarmerk.adapters import images
 from waarmerk.adapters.images import ColourSpace, Encoded, Picture
-from waarmerk.adapters.manifests import ManifestReader, ManifestSigner, Signed, check_own_manifest
+from waarmerk.adapters.manifests import (
+    TOO_MANY_PARTS,
+    ManifestReader,
+    ManifestSigner,
+    Signed,
+    check_own_manifest,
+    too_many_parts,
+)
 from waarmerk.app.version import VERSION
 from waarmerk.core.arrays import Luma, Planes, as_luma
 from waarmerk.core.errors import CannotHoldMark, MediaTooLarge, UnsupportedMedia
@@ -37,6 +44,7 @@ from waarmerk.core.media import (
     read_header,
     sniff,
 )
+from waarmerk.core.provenance import ManifestReport
 from waarmerk.core.records import MarkRecord, mark_id_text
 from waarmerk.core.xmp import packet_warning, with_digital_source_type
 from waarmerk.detection.images import read, verify_known
@@ -176,7 +184,7 @@ class Marker:
             SigningUnavailable: signer or timestamp authority does not answer.
         """
         info = self._header(data)  # 1
-        found = self.reader.read(data, info.media_type.value)  # 2
+        found = self._manifest(data, info)  # 2
         definition = manifest_definition(self._claim(info.media_type, request, draw, parent_of(found)))  # 3
 
         picture = images.decode_for_marking(data, self.limits)  # 4
@@ -216,6 +224,12 @@ class Marker:
         info = read_header(data)
         check_limits(info, self.limits)
         return info
+
+    def _manifest(self, data: bytes, info: MediaInfo) -> ManifestReport | None:
+        found = self.reader.read(data, info.media_type.value)
+        if found is not None and found.reason == TOO_MANY_PARTS:
+            raise too_many_parts()  # signing would end so too, after all the work on the pixels
+        return found
 
     def _claim(self, kind: MediaType, request: MarkRequest, draw: Draw, parent: Parent) -> Claim:
         return Claim(
