@@ -34,9 +34,9 @@ CAP, CAP_TEXTURED = 5.5, 9.0
 PSNR_TARGET, PSNR_TARGET_TEXTURED = 42.4, 39.2
 TEXTURED_STD, TEXTURED_SHARE = 20.0, 0.5
 FLAT_STD = 2.0
-LIVELY_STD, LIVELY_SHARE = 12.0, 0.7
-SLOPE_FLAT, SLOPE_LIVELY = -0.7, -0.1
-PILOTS_FLAT, PILOTS_LIVELY = 0.15, 0.40
+LIVELY_STD, DENSE_ACTIVITY, LIVELY_SHARE = 12.0, 3.0, 0.7
+SLOPE_FLAT, SLOPE_LIVELY = -0.7, 0.1
+PILOTS_SPARSE, PILOTS_DENSE = 0.15, 0.50
 TEXTURE_BLOCK = 16
 
 
@@ -105,7 +105,8 @@ def _spread(blocks: Real, shape: tuple[int, ...]) -> Real:
 def mask_of(luma: Luma8) -> Mask:
     """The mask of a (H, W) uint8 canonical luma."""
     activity = _activity(luma)
-    activity = np.minimum(activity, 2 * scipy.ndimage.minimum_filter(activity, 3) + 0.2)
+    eroded = scipy.ndimage.minimum_filter(activity, 3)
+    activity = np.minimum(activity, 2 * eroded + 0.2)
     activity = scipy.ndimage.uniform_filter(activity, 3)
     mean, deviation = _moments(luma)
     textured = float(np.mean(deviation > TEXTURED_STD)) > TEXTURED_SHARE
@@ -117,10 +118,12 @@ def mask_of(luma: Luma8) -> Mask:
     m = floor + _gain(floor, excess, 255 * 10 ** (-psnr / 20)) * excess
     fixed = np.rint(m * MASK_ONE).astype(np.int16)
     plane = fixed.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)[: luma.shape[0], : luma.shape[1]]
-    # Flat pictures' codecs keep low frequencies only; lively pictures drown them, and the pilots with them.
+    # Flat pictures' codecs keep low frequencies only; lively pictures drown them.
     lively = min(1.0, float(np.mean(deviation > LIVELY_STD)) / LIVELY_SHARE)
+    # Dense texture drowns the pilots; eroded, because lines of text on a page are no texture.
+    dense = min(1.0, float(np.mean(eroded > DENSE_ACTIVITY)) / LIVELY_SHARE)
     return Mask(
         plane,
         slope=SLOPE_FLAT + (SLOPE_LIVELY - SLOPE_FLAT) * lively,
-        pilot_share=PILOTS_FLAT + (PILOTS_LIVELY - PILOTS_FLAT) * lively,
+        pilot_share=PILOTS_SPARSE + (PILOTS_DENSE - PILOTS_SPARSE) * dense,
     )
