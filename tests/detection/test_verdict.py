@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 
@@ -22,6 +23,7 @@ STATUS = {
     "no_mark": Status.NOT_FOUND,
     "too_small": Status.NOT_CHECKED,
     "not_an_image": Status.NOT_CHECKED,
+    "pixels_unreadable": Status.NOT_CHECKED,
     "manifest_trusted": Status.FOUND,
     "manifest_unknown_signer": Status.UNVERIFIED,
     "manifest_expired_signer": Status.UNVERIFIED,
@@ -35,7 +37,7 @@ STATUS = {
     "unsigned_metadata": Status.UNVERIFIED,
     "no_source_type": Status.NOT_FOUND,
 }
-WATERMARK = {"mark_verified", "mark_unverified", "no_mark", "too_small", "not_an_image"}
+WATERMARK = {"mark_verified", "mark_unverified", "no_mark", "too_small", "not_an_image", "pixels_unreadable"}
 IPTC = {"unsigned_metadata", "no_source_type"}
 
 
@@ -89,6 +91,40 @@ def test_the_sentence_of_a_good_mark_names_system_id_and_false_alarm() -> None:
         "AI-generated, marked by Painter, mark id 00000000000000aa, chance of a false alarm below 1 in 10^12."
     )
     assert decided.mark_id == IDS["A"]
+
+
+def test_a_mark_without_a_system_is_called_ours_and_not_by_a_tenants_name() -> None:
+    mark = Evidence(
+        basis=Basis.WATERMARK,
+        scheme="waarmerk.image",
+        code="mark_verified",
+        status=Status.FOUND,
+        ai=Origin.GENERATED,
+        mark_id=IDS["A"],
+        details={"tenant": "default"},
+    )
+    assert "marked by this service (tenant default), mark id" in decide([mark]).sentence
+    unregistered = replace(mark, details={"registered": False})
+    assert "marked by this service, mark id" in decide([unregistered]).sentence
+    unprintable = replace(mark, system="\u202e\uffff")
+    assert "marked by this service (tenant default), mark id" in decide([unprintable]).sentence
+
+
+@pytest.mark.parametrize("signer", ["Adobe Inc.", "Adobe"])
+def test_every_sentence_ends_in_one_full_stop_whatever_a_name_ends_in(signer: str) -> None:
+    for findings, _, _ in table():
+        named = [
+            replace(finding(t), signer=signer, system=signer) for t in re.findall(r"`([^`]+)`", findings)
+        ]
+        sentence = decide(named).sentence
+        assert ".." not in sentence
+        assert "Inc. does" not in sentence
+        assert "Inc. declares" not in sentence
+
+
+def test_pixels_that_could_not_be_read_are_told() -> None:
+    decided = decide([finding("pixels_unreadable"), finding("no_manifest")])
+    assert "pixels could not be read" in decided.sentence
 
 
 def test_no_mark_found_never_sounds_like_made_by_a_person() -> None:

@@ -127,11 +127,17 @@ _WORD = {Origin.GENERATED: "AI-generated", Origin.MANIPULATED: "AI-manipulated"}
 
 
 def _mark_sentence(mark: Evidence, origin: Origin, evidence: Sequence[Evidence]) -> str:
-    who = _plain(str(mark.system or mark.details.get("tenant") or "this deployment"))
-    sentence = f"{_WORD[origin]}, marked by {who}, mark id {mark.mark_id}{_false_alarm(mark)}."
+    sentence = f"{_WORD[origin]}, marked by {_marker(mark)}, mark id {mark.mark_id}{_false_alarm(mark)}."
     if any(e.code in _DAMAGED for e in evidence):
         sentence += " Its C2PA manifest is damaged, which does not touch the mark in the content."
     return sentence
+
+
+def _marker(mark: Evidence) -> str:
+    """The system that was declared; without one, whose mark it is: a tenant's name is no system's."""
+    named = _plain(mark.system or "")
+    tenant = _plain(str(mark.details.get("tenant") or ""))
+    return named or (f"this service (tenant {tenant})" if tenant else "this service")
 
 
 _DAMAGED = ("manifest_broken", "manifest_unreadable")
@@ -150,13 +156,14 @@ def _trusted_sentence(e: Evidence, origin: Origin) -> str:
     elif e.code == "generator_known_ai":
         what = f"by its generator ({_system(e)}, which makes nothing else) according to its C2PA manifest"
     return (
-        f"{_WORD[origin]} {what}, signed by {_signer(e)}. The manifest is intact and its signer is on this "
-        "detector's trust list."
+        _closed(f"{_WORD[origin]} {what}, signed by {_signer(e)}")
+        + " The manifest is intact and its signer is on this detector's trust list."
     )
 
 
 def _declared_sentence(e: Evidence, origin: Origin, evidence: Sequence[Evidence]) -> str:
-    sentence = f"Declared as {_WORD[origin]} {_declared_by(e)}. Nobody this detector trusts vouches for that."
+    sentence = _closed(f"Declared as {_WORD[origin]} {_declared_by(e)}")
+    sentence += " Nobody this detector trusts vouches for that."
     if any(other.code == "mark_unverified" for other in evidence):
         sentence += " There are also signs of a mark in the content, but its id could not be verified."
     if any(other.code in _DAMAGED for other in evidence):
@@ -219,6 +226,7 @@ def _filled(sentence: str, e: Evidence) -> str:
 _UNCHECKED = {
     "too_small": " The picture is too small to hold our mark, so the pixels tell nothing.",
     "not_an_image": " This detector reads marks in pictures only, so nothing but metadata was looked at.",
+    "pixels_unreadable": " The pixels could not be read, so a mark in them would not have been seen.",
     "manifest_not_checked": " The file could not be taken apart, so its metadata was not fully looked at.",
 }
 
@@ -227,9 +235,9 @@ def _nothing(evidence: Sequence[Evidence]) -> tuple[str, str]:
     unchecked = "".join(_UNCHECKED[e.code] for e in evidence if e.code in _UNCHECKED)
     for e in evidence:
         if e.scheme == "c2pa" and e.code.startswith("manifest_") and e.status in _INTACT:
-            trusted = "" if e.status is Status.FOUND else ", whom this detector does not trust,"
+            trusted = "" if e.status is Status.FOUND else " whom this detector does not trust,"
             what = "declares a camera capture" if e.capture else "does not say that AI made it"
-            sentence = f"No AI mark found. Its intact C2PA manifest, signed by {_signer(e)}{trusted} {what}."
+            sentence = f"No AI mark found. Its intact C2PA manifest, signed by {_signer(e)},{trusted} {what}."
             return (
                 "capture_declared" if e.capture else "manifest_without_ai"
             ), f"{sentence} {LIMITS}{unchecked}"
@@ -242,11 +250,16 @@ _INTACT = (Status.FOUND, Status.UNVERIFIED)
 
 
 def _signer(e: Evidence) -> str:
-    return _plain(e.signer) if e.signer else "a signer without a name"
+    return _plain(e.signer or "") or "a signer without a name"
 
 
 def _system(e: Evidence) -> str:
-    return _plain(e.system) if e.system else "a known AI system"
+    return _plain(e.system or "") or "a known AI system"
+
+
+def _closed(text: str) -> str:
+    """A sentence with one full stop, also behind "Inc."."""
+    return text if text.endswith(".") else text + "."
 
 
 def _plain(text: str) -> str:
