@@ -192,7 +192,21 @@ def test_what_cannot_be_marked_is_refused_with_a_code_and_a_sentence(
 
 
 @pytest.mark.parametrize("field", ["system", "system_version", "model", "provider"])
-@pytest.mark.parametrize("text", ["x" * 300, "line\nbreak", "bell\x07", "\x9b31m"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 300,
+        "line\nbreak",
+        "bell\x07",
+        "\x9b31m",
+        " ",
+        "\u202egnp.tac",  # right to left
+        "Pain\u200bter",  # zero width space
+        "\u200d",  # a joiner that joins nothing
+        "\uffff",  # no character
+        "caf\ufffd",  # was not UTF-8
+    ],
+)
 def test_a_name_that_may_not_be_signed_is_refused_before_any_work(
     service: Service, png: bytes, field: str, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +216,14 @@ def test_a_name_that_may_not_be_signed_is_refused_before_any_work(
     monkeypatch.setattr("waarmerk.app.mark_steps.images.decode_for_marking", never)
     with pytest.raises(BadParameter, match=field):
         service.mark(png, replace(GENERATED, **{field: text}))
+
+
+@pytest.mark.parametrize(
+    "name", ["نقاش\u200cباشی", "画家", "\U0001f468\u200d\U0001f3a8", " Painter  3 ", "<b>';--"]
+)
+def test_a_name_in_any_script_is_signed_and_shown(service: Service, png: bytes, name: str) -> None:
+    found = service.detect(service.mark(png, replace(GENERATED, system=name)).data)
+    assert {item.system for item in found.evidence if item.mark_id} == {name.strip()}
 
 
 def test_a_mark_that_is_not_confirmed_is_never_returned(

@@ -136,7 +136,7 @@ def test_names_that_are_not_plain_text_are_refused_by_name(parameter: str, bad: 
     with pytest.raises(BadParameter) as caught:
         manifest_definition(replace(CLAIM, **{parameter: bad}))
     assert caught.value.code == f"bad_{parameter}"
-    assert caught.value.sentence.startswith(parameter)
+    assert parameter in caught.value.sentence
 
 
 def test_names_in_any_script_are_taken_as_they_are() -> None:

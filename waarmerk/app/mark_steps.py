@@ -249,7 +249,7 @@ class Marker:
         )
 
     def _system(self, request: MarkRequest) -> str:
-        return (request.system or self.defaults.system or "").strip()
+        return request.system or self.defaults.system or ""
 
     def _embed(self, picture: Picture, draw: Draw) -> Planes:
         return embed(
@@ -298,7 +298,7 @@ class Marker:
             tenant=self.tenant,
             created_at=draw.now,
             origin=request.origin,
-            system=self._system(request),
+            system=self._system(request).strip(),
         )
 
 

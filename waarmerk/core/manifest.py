@@ -172,17 +172,24 @@ def _timestamp(when: datetime) -> str:
 def _name(parameter: str, text: str) -> str:
     """A caller's name, checked: it is signed as it is and shown to strangers later."""
     cleaned = text.strip()
-    if (
-        not cleaned
-        or len(cleaned) > MAX_NAME
-        or any(unicodedata.category(c) in _UNPRINTABLE for c in cleaned)
-    ):
+    if not cleaned.strip(_JOINERS) or len(cleaned) > MAX_NAME or not all(map(_may_be_signed, cleaned)):
         raise BadParameter(
-            f"{parameter} must be 1 to {MAX_NAME} characters of plain text without control characters; "
-            f"it has {len(cleaned)} characters.",
+            f"The name given as {parameter} must be 1 to {MAX_NAME} characters of plain text in UTF-8, without "
+            f"control characters or invisible ones; it has {len(cleaned)} characters.",
             code=f"bad_{parameter}",
         )
     return cleaned
 
 
-_UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line and paragraph separators
+# Control and format characters, lone surrogates, line and paragraph separators. Format characters turn the
+# reading direction of what follows, or hide; two of them join letters, in Persian and in emoji.
+_REFUSED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_JOINERS = "\u200c\u200d"
+_REPLACEMENT = "\ufffd"  # stands where bytes were no UTF-8: the caller meant something else
+
+
+def _may_be_signed(character: str) -> bool:
+    code = ord(character)
+    noncharacter = code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+    refused = unicodedata.category(character) in _REFUSED and character not in _JOINERS
+    return not (noncharacter or refused or character == _REPLACEMENT)
