@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import stat
 import threading
@@ -52,6 +53,18 @@ def test_making_keys_twice_keeps_the_first(tmp_path: Path) -> None:
     again = make_keys(tmp_path / "keys.json", secret(2), development=True)
     assert again.epochs[0].secret == secret(1)
     assert not again.development
+
+
+def test_keys_that_are_there_are_read_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_keys(tmp_path / "keys.json", SECRET, development=True)
+
+    def never(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("waarmerk.adapters.keystore.tempfile.mkstemp", never)
+    assert make_keys(tmp_path / "keys.json", SECRET, development=True) == made
 
 
 def test_starters_that_race_all_end_up_with_the_same_keys(tmp_path: Path) -> None:

@@ -157,6 +157,32 @@ def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) -> None:
         Registry.open(sqlite_url(tmp_path / "no" / "such" / "registry.sqlite3"))
 
 
+def test_no_row_goes_into_a_file_that_was_removed(tmp_path: Path) -> None:
+    """SQLite writes on into the removed file: the mark would be handed out and its row be gone."""
+    file = tmp_path / "registry.sqlite3"
+    registry = Registry.open(sqlite_url(file))
+    registry.add(RECORD)
+    for part in tmp_path.iterdir():
+        part.unlink()
+    with pytest.raises(RegistryUnavailable):
+        registry.add(replace(RECORD, mark_id=2, manifest_id="urn:c2pa:2"))
+    with pytest.raises(RegistryUnavailable):
+        registry.ping()
+    for part in tmp_path.iterdir():
+        part.unlink()
+    Registry.open(sqlite_url(file)).close()  # as restoring a backup would
+    assert registry.add(replace(RECORD, mark_id=3, manifest_id="urn:c2pa:3"))
+    registry.close()
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT mark_id FROM marks").fetchall() == [(f"{3:016x}",)]
+
+
+def test_a_file_that_is_no_database_is_told_by_its_code(tmp_path: Path) -> None:
+    (tmp_path / "registry.sqlite3").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(RegistryUnavailable, match="SQLITE_NOTADB"):
+        Registry.open(sqlite_url(tmp_path / "registry.sqlite3"))
+
+
 def test_a_table_that_went_away_is_unavailable_not_a_crash(tmp_path: Path) -> None:
     registry = Registry.open(sqlite_url(tmp_path / "r.sqlite3"))
     with closing(sqlite3.connect(tmp_path / "r.sqlite3")) as other:

@@ -80,6 +80,8 @@ def read_keys(file: Path) -> StoredKeys:
 
 def make_keys(file: Path, secret: MasterSecret, *, development: bool) -> StoredKeys:
     """Make a key store of one active epoch, unless there is one already; in any case read it."""
+    if file.exists():
+        return read_keys(file)  # its folder may be full, or not ours to write
     first = StoredKeys((EpochSecret(1, secret, EpochState.ACTIVE),), development)
     with suppress(FileExistsError):
         write_once(file, _document(first))

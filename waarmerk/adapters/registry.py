@@ -203,7 +203,10 @@ def _reachable() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        kind = type(getattr(error, "orig", None) or error).__name__
+        cause = getattr(error, "orig", None) or error
+        # SQLITE_FULL, SQLITE_READONLY, 57P01...: what an operator needs to know, and never a stranger's text.
+        code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
+        kind = code or type(cause).__name__
         raise RegistryUnavailable(f"the registry does not answer ({kind}); try again in a moment") from error
 
 
@@ -251,13 +254,20 @@ def _sqlite(url: URL) -> Engine:
     )
 
     @sa.event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _: Any) -> None:
+    def _prepare(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # the driver would begin transactions of its own, and late
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
+        record.info["file"] = _identity(url)
+
+    @sa.event.listens_for(engine, "checkout")
+    def _still_there(_: Any, record: Any, __: Any) -> None:
+        # A file that was removed or replaced would take rows that nobody can ever read: connect anew.
+        if record.info["file"] != _identity(url):
+            raise sa.exc.DisconnectionError("the registry's file is another one now")
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -265,6 +275,15 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _identity(url: URL) -> tuple[int, int] | None:
+    """Which file is at a SQLite URL; None where there is none, or it lives in memory."""
+    try:
+        found = Path(url.database or "").stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _migrate(engine: Engine) -> None:
