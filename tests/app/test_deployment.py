@@ -127,10 +127,24 @@ def test_a_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_the_detector_trusts_the_operators_list_and_the_development_root(tmp_path: Path) -> None:
-    (tmp_path / "list.pem").write_text("-----LIST-----\n")
+    authority = certificates.make_development_chain(NOW).root_pem
+    (tmp_path / "list.pem").write_text("An authority\n" + authority)
     read = settings(tmp_path, trust_file=tmp_path / "list.pem")
-    anchors = deployment.trust_anchors(read, deployment.load_signing(read, NOW))
-    assert anchors.startswith("-----LIST-----\n-----BEGIN CERTIFICATE-----")
+    signing = deployment.load_signing(read, NOW)
+    anchors = deployment.trust_anchors(read, signing)
+    assert anchors.startswith("An authority\n-----BEGIN CERTIFICATE-----")
+    assert authority.strip() in anchors
+    assert signing.own_root_pem.strip() in anchors
+
+
+def test_a_trust_list_without_a_certificate_is_named_and_stops_the_start(tmp_path: Path) -> None:
+    """With the development root beside it, any text would pass and trust nobody."""
+    signing = deployment.load_signing(settings(tmp_path), NOW)
+    wrong = tmp_path / "trust.pem"
+    wrong.write_text("root:x:0:0:root\n")
+    with pytest.raises(ConfigurationError, match=r"trust\.pem.*WAARMERK_TRUST_FILE") as caught:
+        deployment.trust_anchors(settings(tmp_path, trust_file=wrong), signing)
+    assert caught.value.code == "bad_trust_list"
 
 
 def test_an_unknown_tenant_stops_the_start(tmp_path: Path) -> None:

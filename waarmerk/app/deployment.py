@@ -103,8 +103,21 @@ def load_signing(settings: Settings, now: datetime) -> Signing:
 
 def trust_anchors(settings: Settings, signing: Signing) -> str:
     """PEM of every authority whose manifests are believed: the operator's list and our development root."""
-    listed = _read(settings.trust_file) if settings.trust_file else ""
+    listed = _trust_list(settings.trust_file) if settings.trust_file else ""
     return "\n".join(part.strip() for part in (listed, signing.own_root_pem) if part.strip())
+
+
+def _trust_list(file: Path) -> str:
+    # By itself: together with our own root any text would pass for a list, and trust nobody.
+    listed = _read(file)
+    try:
+        certificates.check_trust_list(listed)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"{file} is no list of PEM certificates; point WAARMERK_TRUST_FILE at one, or unset it.",
+            code=error.code,
+        ) from error
+    return listed
 
 
 def open_registry(settings: Settings) -> Registry:
