@@ -47,7 +47,7 @@ ONE_HOME = {
     "sqlalchemy": ("adapters/registry.py", "adapters/migrations/"),
     "structlog": ("app/log.py",),
     "typer": ("app/cli.py",),
-    "uvicorn": ("app/cli.py",),
+    "uvicorn": ("app/server.py",),
     "fastapi": ("app/main.py", "app/errors.py", "app/routes/"),
     "starlette": ("app/main.py", "app/errors.py", "app/middleware.py", "app/routes/"),
 }

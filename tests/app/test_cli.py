@@ -22,6 +22,8 @@ from typer.testing import CliRunner
 from tests.app.pictures import decoded, encoded
 from waarmerk.app import cli
 from waarmerk.app.cli import app
+from waarmerk.detection import images
+from waarmerk.detection.images import ImageReading
 
 COMMAND = str(Path(sys.executable).with_name("waarmerk"))
 
@@ -256,14 +258,71 @@ def test_a_reader_that_stops_early_gets_no_traceback(folder: Path) -> None:
     assert "Traceback" not in said.stderr
 
 
+def test_thorough_is_handed_on_to_the_search_in_the_pixels(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def read(luma: Any, ring: Any, *, thorough: bool = False) -> ImageReading:
+        asked.append(thorough)
+        return images.read(luma, ring, thorough=thorough)
+
+    monkeypatch.setattr("waarmerk.app.detect_steps.read", read)
+    assert run("detect", folder / "in.png").exit_code == 1
+    assert run("detect", folder / "in.png", "--thorough").exit_code == 1
+    assert asked == [False, True]
+
+
+def test_a_missing_file_is_named_once(folder: Path) -> None:
+    answer = run("detect", folder / "nosuch.png")
+    assert answer.exit_code == 2
+    assert answer.stderr.count("nosuch.png") == 1
+
+
+def test_a_file_name_that_is_no_utf_8_is_shown_as_far_as_it_can_be(folder: Path, png: bytes) -> None:
+    name = os.fsencode(folder) + b"/\xff\x1b.png"
+    Path(os.fsdecode(name)).write_bytes(png)
+    said = subprocess.run([COMMAND, "detect", name], capture_output=True, timeout=60)
+    assert said.returncode == 1
+    assert b"/??.png: no_mark_found" in said.stdout
+    assert b"Traceback" not in said.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("--host", "256.0.0.1")])
+def test_a_place_where_nothing_can_listen_is_said_in_one_line(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("WAARMERK_DATA_DIR", str(tmp_path / "never-made"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        answer = run("serve", "--port", str(taken.getsockname()[1]), *arguments)
+    assert answer.exit_code == 2
+    assert "(cannot_listen)" in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+    assert not (tmp_path / "never-made").exists()
+
+
+def test_a_log_level_that_is_none_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAARMERK_LOG_LEVEL", "loud")
+    answer = run("serve", "--port", "0")
+    assert answer.exit_code == 2
+    assert "WAARMERK_LOG_LEVEL" in answer.stderr
+
+
 @pytest.fixture
 def served(data_dir: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A real server process on a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "WAARMERK_PORT": str(port), "WAARMERK_DATA_DIR": str(data_dir)}
-    server = subprocess.Popen([COMMAND, "serve"], env=environment, stderr=subprocess.PIPE, text=True)
+    # The options outweigh the variables.
+    environment = {
+        **os.environ,
+        "WAARMERK_PORT": "1",
+        "WAARMERK_HOST": "192.0.2.1",
+        "WAARMERK_DATA_DIR": str(data_dir),
+    }
+    arguments = [COMMAND, "serve", "--host", "127.0.0.1", "--port", str(port)]
+    server = subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True)
     address = f"http://127.0.0.1:{port}"
     for _ in range(200):
         try:
@@ -287,11 +346,15 @@ def test_a_served_process_marks_detects_and_ends_in_good_order(
         mark_id, marked = response.headers["Waarmerk-Mark-Id"], response.read()
     with urllib.request.urlopen(address + "/v1/detect", data=marked, timeout=20) as response:
         assert mark_id in response.read().decode()
+    with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2]))) as rude:
+        rude.sendall(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
+        assert rude.recv(100).startswith(b"HTTP/1.1 400")
     server.send_signal(signal.SIGTERM)
     _, said = server.communicate(timeout=20)
     assert server.returncode in {0, -signal.SIGTERM}
     assert "DEVELOPMENT KEYS" in said
-    events = [json.loads(line)["event"] for line in said.splitlines() if line.startswith("{")]
+    banner_end = said.rindex("***") + 4
+    events = [json.loads(line)["event"] for line in said[banner_end:].splitlines()]  # JSON, every line
     assert events[0] == "start"
     assert events.count("request") == 2  # health checks are not worth a line
     assert "Traceback" not in said

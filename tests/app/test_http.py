@@ -363,6 +363,11 @@ def test_load_balancers_may_ask_for_the_head_of_a_health_check(client: TestClien
         assert (response.status_code, response.content) == (200, b"")
 
 
+def test_a_slash_too_many_is_told_and_not_redirected(client: TestClient, png: bytes) -> None:
+    answer = client.post("/v1/mark/?origin=generated", content=png, follow_redirects=False)
+    assert "POST /v1/mark" in problem(answer, 404, "not_found")
+
+
 def test_metrics_count_and_name_nobody(client: TestClient, png: bytes) -> None:
     client.post("/v1/detect", content=png)
     client.get("/secret/path/of/somebody")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
 
@@ -35,6 +36,20 @@ def test_an_event_is_one_json_object_a_line(capsys: pytest.CaptureFixture[str]) 
     assert said["level"] == "info"
     assert said["threads"] == 2
     assert said["timestamp"].endswith("Z")
+
+
+def test_what_libraries_say_is_a_json_line_too_and_quotes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("info")
+    log.configure("info")  # a second time adds no second line
+    logging.getLogger("uvicorn.error").warning("Invalid %s received.", "content of a file")
+    logging.getLogger("PIL.Image").error(f"cannot read {'content of a file'}")
+    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(line["event"], line["level"], line["logger"]) for line in said] == [
+        ("library", "warning", "uvicorn.error"),
+        ("library", "error", "PIL.Image"),
+    ]
+    assert said[0]["message"] == "Invalid %s received."
+    assert "content" not in json.dumps(said)
 
 
 def test_the_places_of_a_fault_do_not_quote_it() -> None:

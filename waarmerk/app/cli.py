@@ -58,27 +58,30 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 
 @app.command()
-def serve() -> None:
-    """Serve HTTP on WAARMERK_HOST and WAARMERK_PORT (127.0.0.1:8000)."""
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; else WAARMERK_HOST, else 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Port to listen on, 0 for a free one; else WAARMERK_PORT, else 8000."
+        ),
+    ] = None,
+) -> None:
+    """Serve HTTP until stopped; the log is on standard error."""
     # Here, so that mark and detect start without the HTTP stack.
-    import uvicorn
-
     from waarmerk.app.main import create_app
+    from waarmerk.app.server import bound_socket, serve_until_stopped
 
+    given = {"host": host, "port": port}
     with _errors():
-        settings = _settings()
+        settings = _settings(**{name: value for name, value in given.items() if value is not None})
         log.configure(settings.log_level)
-        service = Service.open(settings)
-        _say_start(settings, service)
-        uvicorn.run(
-            create_app(settings, service),
-            host=settings.host,
-            port=settings.port,
-            log_config=None,  # ours says what is needed, without addresses and query strings
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=30,
-        )
+        with bound_socket(settings.host, settings.port) as listening:
+            service = Service.open(settings)
+            _say_start(settings, service, listening.getsockname()[1])
+            serve_until_stopped(create_app(settings, service), listening)
 
 
 @app.command()
@@ -116,6 +119,10 @@ def detect(
         list[str], typer.Argument(metavar="IN...", help="Files to look at; - reads standard input.")
     ],
     as_json: Json = False,
+    thorough: Annotated[
+        bool,
+        typer.Option("--thorough", help="Look several times as long where the quick search finds nothing."),
+    ] = False,
 ) -> None:
     """Say whether files carry a mark or a claim of AI, what it rests on, and how sure that is."""
     answers: list[dict[str, Any]] = []
@@ -123,7 +130,7 @@ def detect(
     with _errors(), _service() as service:
         for file in files:
             try:
-                detection = service.detect(_read(file, service.max_bytes))
+                detection = service.detect(_read(file, service.max_bytes), thorough=thorough)
             except WaarmerkError as error:
                 statuses.add(ERROR)
                 answers.append(
@@ -176,9 +183,9 @@ def keys_new_epoch() -> None:
         )
 
 
-def _settings() -> Settings:
+def _settings(**given: Any) -> Settings:
     try:
-        return Settings()
+        return Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
         name = "WAARMERK_" + "_".join(str(part) for part in first["loc"]).upper()
@@ -219,7 +226,7 @@ _BANNER = """\
 ******************************************************************************"""
 
 
-def _say_start(settings: Settings, service: Service) -> None:
+def _say_start(settings: Settings, service: Service, port: int) -> None:
     """Loudly what is for development; in the log where it listens, and what readiness will not be content with."""
     if service.for_development:
         made = " AND ".join(service.for_development).upper()
@@ -229,7 +236,7 @@ def _say_start(settings: Settings, service: Service) -> None:
         "start",
         version=VERSION,
         mode=settings.mode.value,
-        url=f"http://{settings.host}:{settings.port}",
+        url=f"http://{f'[{settings.host}]' if ':' in settings.host else settings.host}:{port}",
     )
     try:
         found = service.self_test()
@@ -329,9 +336,11 @@ def _say_marked(marked: Marked, as_json: bool, out: Any) -> None:
 
 
 def _say_answer(answer: dict[str, Any]) -> None:
-    name = answer["media"]["file"]
+    name = _printable(answer["media"]["file"])  # also a name that is no UTF-8, which print would not take
     if "error" in answer:
-        print(f"waarmerk: {name}: {answer['error']['sentence']} ({answer['error']['code']})", file=sys.stderr)
+        sentence = _printable(answer["error"]["sentence"])
+        about = "" if sentence.startswith(name) else f"{name}: "
+        print(f"waarmerk: {about}{sentence} ({answer['error']['code']})", file=sys.stderr)
         return
     print(f"{name}: {answer['verdict']}: {_printable(answer['sentence'])}")
     for item in answer["evidence"]:

@@ -18,7 +18,7 @@ _LEVELS = {
 
 
 def configure(level: str = "info") -> None:
-    """Set up logging for the process; unknown levels count as info."""
+    """Set up logging for the process, what libraries log included; unknown levels count as info."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -28,6 +28,23 @@ def configure(level: str = "info") -> None:
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS.get(level.lower(), logging.INFO)),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # looked up anew for every event
     )
+    root = logging.getLogger()
+    if not any(isinstance(handler, _Libraries) for handler in root.handlers):
+        root.addHandler(_Libraries(logging.WARNING))
+
+
+class _Libraries(logging.Handler):
+    """Warnings and errors of libraries in our form. Of their text only the template of the server's: what is
+    put into it, and what others say, may quote a file."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.msg if isinstance(record.msg, str) and record.name.startswith("uvicorn") else ""
+        event(
+            "error" if record.levelno >= logging.ERROR else "warning",
+            "library",
+            logger=record.name,
+            **({"message": text.strip()} if text and "\n" not in text.strip() else {}),
+        )
 
 
 def event(level: str, name: str, **facts: Any) -> None:

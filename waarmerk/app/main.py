@@ -48,6 +48,7 @@ def create_app(settings: Settings, service: Service) -> FastAPI:
         lifespan=life,
         docs_url=None,  # its page loads scripts from elsewhere; /openapi.json is served from here
         redoc_url=None,
+        redirect_slashes=False,  # curl without -L would show nothing at all for /v1/mark/
     )
     app.state.settings = settings
     app.state.service = service

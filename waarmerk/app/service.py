@@ -116,9 +116,9 @@ class Service:
         """Mark a file with a given id at a given time, and record nothing; see `Marker.mark_at`."""
         return self._marker.mark_at(data, request, drawn)
 
-    def detect(self, data: bytes) -> Detection:
+    def detect(self, data: bytes, *, thorough: bool = False) -> Detection:
         """Look for marks and claims; see `Seeker.detect_at`. Nothing of the file is kept."""
-        return self._seeker.detect_at(data, datetime.now(UTC))
+        return self._seeker.detect_at(data, datetime.now(UTC), thorough=thorough)
 
     def self_test(self) -> Detection:
         """Mark a small picture and detect it, tell it from its unmarked twin, and ask the registry.

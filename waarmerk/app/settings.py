@@ -24,6 +24,21 @@ class Mode(StrEnum):
     PRODUCTION = "production"
 
 
+class LogLevel(StrEnum):
+    """What is worth a line; see `waarmerk.app.log`."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @classmethod
+    def _missing_(cls, value: object) -> LogLevel | None:
+        """In any case."""
+        lower = value.lower() if isinstance(value, str) else None
+        return next((level for level in cls if level.value == lower), None)
+
+
 def _default_data_dir() -> Path:
     """Where the XDG base directory specification puts a user's data."""
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
@@ -121,5 +136,5 @@ class Settings(BaseSettings):
         ge=0,
         description="Seconds a readiness check's result is kept, so that asking cannot load the service.",
     )
-    log_level: str = Field(default="info", description="debug, info, warning or error.")
+    log_level: LogLevel = Field(default=LogLevel.INFO, description="debug, info, warning or error.")
     metrics: bool = Field(default=True, description="Serve /metrics for Prometheus.")
