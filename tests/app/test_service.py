@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from benchmarks import pictures
 from tests.app.pictures import decoded, encoded, picture, psnr
 from waarmerk.adapters import keystore
+from waarmerk.adapters.images import decode_luma
 from waarmerk.adapters.registry import Registry
 from waarmerk.app import deployment
 from waarmerk.app.mark_steps import Draw, Marked, MarkRequest, Robustness
@@ -34,7 +35,8 @@ from waarmerk.core.errors import (
     UnsupportedMedia,
 )
 from waarmerk.core.evidence import Basis, Evidence, Origin, Status
-from waarmerk.core.media import MediaType
+from waarmerk.core.media import Limits, MediaType
+from waarmerk.detection import images
 
 GENERATED = MarkRequest(origin=Origin.GENERATED)
 DRAWN = Draw(
@@ -152,6 +154,52 @@ def test_nothing_is_returned_when_the_registry_is_down(
             writing.exec_driver_sql("DROP TABLE marks")
         with pytest.raises(RegistryUnavailable):
             service.mark(png, GENERATED)
+
+
+@pytest.mark.parametrize(
+    ("part", "damaged"),
+    [
+        (b"Waarmerk mark id in", b"Waarmerk mark i\xff in"),  # the SDK will not write it again
+        (b"c2pa.hash.data\0", b"c2pa.hash.dat\1\0"),
+        (b"c2pa.assertions\0", b"c2pa.assertionz\0"),
+        (b"c2pa.signature\0", b"c2pa.signatur\1\0"),
+        (b"c2pa.claim.v2\0", b"c2pa.claim.v3\0"),
+        (b"urn:c2pa:", b"urn;c2pa:"),
+        (b"allActionsIncluded", b"allActionsIncludes"),
+        (b"c2pa.created", b"c2pa.creates"),
+    ],
+)
+def test_a_damaged_manifest_in_the_input_stands_in_nobodys_way(
+    service: Service, png: bytes, part: bytes, damaged: bytes
+) -> None:
+    before = service.mark(png, GENERATED).data
+    assert part in before
+    marked = service.mark(before.replace(part, damaged), GENERATED)
+    found = service.detect(marked.data)
+    assert found.verdict == "ai_generated"
+    named = [item.code for item in found.evidence if item.mark_id == marked.mark_id]
+    assert named[0] == "manifest_trusted"
+
+
+def test_two_marks_of_ours_in_one_picture_are_no_conflict_whichever_is_read(
+    service: Service, png: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Marked, stripped of its metadata by somebody's website, marked again: both are ours, and the manifest
+    proves that this very file went through our hands."""
+    first = service.mark(png, GENERATED)
+    second = service.mark(encoded("PNG", decoded(first.data)), GENERATED)
+    for seen in (second, first):
+        reading = images.read(
+            decode_luma(seen.data, Limits(max_bytes=1 << 24, max_pixels=1 << 24)), service._seeker.key_ring
+        )
+        monkeypatch.setattr("waarmerk.app.detect_steps.read", lambda *_, seen=reading, **__: seen)
+        found = service.detect(second.data)
+        assert watermark(found).mark_id == f"{reading.mark_id:016x}"
+        assert found.verdict == "ai_generated"
+    assert reading.mark_id == int(first.mark_id, 16) != int(second.mark_id, 16)
+    # A manifest nobody registered here proves nothing: it may have been put beside another's mark.
+    monkeypatch.setattr(service._registry, "by_signature_sha256", lambda _: None)
+    assert service.detect(second.data).verdict == "conflict"
 
 
 def test_a_picture_that_was_made_before_and_marked_again_keeps_its_first_manifest(

@@ -56,7 +56,13 @@ def finding(token: str) -> Evidence:
         mark_id=IDS[given["id"]] if "id" in given else None,
         system="Painter" if watermark else None,
         signer="Signer Ltd" if code.startswith("manifest_") or "status" in given else None,
-        details={"false_alarm": "below_1e-12"} if code == "mark_verified" else {},
+        details=(
+            {"false_alarm": "below_1e-12"}
+            if code == "mark_verified"
+            else {"registered": True}
+            if "registered" in given
+            else {}
+        ),
     )
 
 

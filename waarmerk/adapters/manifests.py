@@ -174,13 +174,27 @@ class ManifestSigner:
                 raise _ParentNotKept("input_manifest_too_large", f"would take more than {MAX_STORE} bytes")
             return self._finish(result, ())
         except _ParentNotKept as lost:
-            bare = {**definition, "ingredients": [_bare_ingredient(media_type, lost.reason)]}
-            warning = MediaWarning(
-                lost.code,
-                f"The file's own C2PA manifest {lost.reason}; it could not be carried over and "
-                "the new manifest records only that there was one.",
-            )
-            return self._finish(self._attempt(handles, data, media_type, bare, None), (warning,))
+            return self._sign_bare(data, media_type, definition, lost)
+
+    def sign_without_parent(self, data: bytes, media_type: str, definition: dict[str, Any]) -> Signed:
+        """Sign a file whose own manifest was carried over and did not read back well: only record it.
+
+        Raises:
+            As `sign` does.
+        """
+        return self._sign_bare(data, media_type, definition, _ParentNotKept(*_UNUSABLE))
+
+    def _sign_bare(
+        self, data: bytes, media_type: str, definition: dict[str, Any], lost: _ParentNotKept
+    ) -> Signed:
+        bare = {**definition, "ingredients": [_bare_ingredient(media_type, lost.reason)]}
+        warning = MediaWarning(
+            lost.code,
+            f"The file's own C2PA manifest {lost.reason}; it could not be carried over and "
+            "the new manifest records only that there was one.",
+        )
+        result = self._attempt(self._handles.get(), data, media_type, bare, None)
+        return self._finish(result, (warning,))
 
     def _make(self) -> _SigningHandles:
         # verify_after_sign reads the result back but skips the content's hash. Our own check reads all of
@@ -429,6 +443,9 @@ class _Result:
     media_type: str
 
 
+_UNUSABLE = ("input_manifest_unusable", "does not hold together")
+
+
 class _ParentNotKept(Exception):
     """The input's manifest cannot be carried as an ingredient."""
 
@@ -451,9 +468,10 @@ def _sign(
     except C2paError as error:
         if source.exhausted:
             raise too_many_parts() from None
-        if parent is not None and isinstance(error, (C2paError.Verify, C2paError.Manifest)):
-            raise _ParentNotKept("input_manifest_unusable", "does not hold together") from error
-        raise _translated(error) from None
+        refused = _translated(error)
+        if parent is not None and isinstance(refused, SelfCheckFailed):
+            raise _ParentNotKept(*_UNUSABLE) from error
+        raise refused from None
     if source.exhausted:
         raise too_many_parts()
     return _Result(output.getvalue(), manifest, media_type)

@@ -31,7 +31,8 @@ from waarmerk.core.media import (
     read_header,
     sniff,
 )
-from waarmerk.core.records import mark_id_from_text
+from waarmerk.core.provenance import ManifestReport
+from waarmerk.core.records import mark_id_from_text, mark_id_text
 from waarmerk.core.xmp import digital_source_type
 from waarmerk.detection import metadata, verdict
 from waarmerk.detection.images import SCHEME, evidence_of, read
@@ -115,10 +116,21 @@ class Seeker:
         return kind, info
 
     def _metadata(self, data: bytes, kind: MediaType) -> list[Evidence]:
-        found = metadata.evidence_from_manifest(self.reader.read(data, kind.value))
+        report = self.reader.read(data, kind.value)
+        found = [self._registered(item, report) for item in metadata.evidence_from_manifest(report)]
         if kind.is_image:
             found += metadata.evidence_from_xmp(digital_source_type(xmp_packet(data, kind)))
         return found
+
+    def _registered(self, item: Evidence, report: ManifestReport | None) -> Evidence:
+        """Tell a manifest of this deployment by the digest of its signature: it proves that this very file was
+        marked here with the id it names. A label can be rewritten, this cannot."""
+        digest = None if report is None else report.signature_sha256
+        if digest is None or item.mark_id is None or item.code == "parent_soft_binding":
+            return item
+        record = self.registry.by_signature_sha256(digest)
+        ours = record is not None and mark_id_text(record.mark_id) == item.mark_id
+        return replace(item, details={**item.details, "registered": ours})
 
     def _pixels(self, data: bytes, kind: MediaType, thorough: bool) -> Evidence:
         if not kind.is_image:

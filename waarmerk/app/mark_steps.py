@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from waarmerk.adapters import images
 from waarmerk.adapters.images import ColourSpace, Encoded, Picture
@@ -29,7 +30,7 @@ from waarmerk.adapters.manifests import (
 )
 from waarmerk.app.version import VERSION
 from waarmerk.core.arrays import Luma, Planes, as_luma
-from waarmerk.core.errors import CannotHoldMark, MediaTooLarge, UnsupportedMedia
+from waarmerk.core.errors import CannotHoldMark, MediaTooLarge, SelfCheckFailed, UnsupportedMedia
 from waarmerk.core.evidence import Origin
 from waarmerk.core.keys import KeyRing
 from waarmerk.core.manifest import Claim, Parent, manifest_definition, parent_of
@@ -193,10 +194,9 @@ class Marker:
         encoded = images.encode_marked(picture, planes, xmp=xmp)
 
         check = self._confirmed(self._as_written(info, picture, planes, encoded), draw)  # 5
-        signed = self.signer.sign(  # 6
-            encoded.data, info.media_type.value, definition, parent=None if found is None else data
+        signed = self._signed(  # 6, 7
+            encoded.data, info.media_type.value, definition, None if found is None else data, draw.mark_id
         )
-        check_own_manifest(self.reader, signed, info.media_type.value, draw.mark_id)  # 7
         return Marked(
             data=signed.data,
             media_type=info.media_type,
@@ -230,6 +230,20 @@ class Marker:
         if found is not None and found.reason == TOO_MANY_PARTS:
             raise too_many_parts()  # signing would end so too, after all the work on the pixels
         return found
+
+    def _signed(
+        self, data: bytes, media_type: str, definition: dict[str, Any], parent: bytes | None, mark_id: int
+    ) -> Signed:
+        signed = self.signer.sign(data, media_type, definition, parent=parent)
+        try:
+            check_own_manifest(self.reader, signed, media_type, mark_id)
+        except SelfCheckFailed:
+            if parent is None:
+                raise
+            # The validator lays some faults of a damaged parent at our door.
+            signed = self.signer.sign_without_parent(data, media_type, definition)
+            check_own_manifest(self.reader, signed, media_type, mark_id)
+        return signed
 
     def _claim(self, kind: MediaType, request: MarkRequest, draw: Draw, parent: Parent) -> Claim:
         return Claim(

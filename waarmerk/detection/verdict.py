@@ -87,8 +87,11 @@ def _conflict(marks: list[Evidence], evidence: Sequence[Evidence]) -> tuple[str,
     if not marks:
         return None
     read = {e.mark_id for e in marks}
-    named = {e.mark_id for e in evidence if e.basis is Basis.METADATA and e.mark_id is not None}
-    if named and not read & named:
+    naming = [e for e in evidence if e.basis is Basis.METADATA and e.mark_id is not None]
+    named = {e.mark_id for e in naming if e.mark_id is not None}
+    # A registered manifest is ours and binds this very content: it was marked here more than once.
+    registered = any(e.details.get("registered") is True for e in naming)
+    if named and not read & named and not registered:
         return (
             "mark_id_differs",
             f"The mark in the content has id {marks[0].mark_id}, but the file's intact C2PA manifest names "
