@@ -202,6 +202,16 @@ def test_two_marks_of_ours_in_one_picture_are_no_conflict_whichever_is_read(
     assert service.detect(second.data).verdict == "conflict"
 
 
+def test_a_marked_file_over_the_limit_of_bytes_says_so(settings: Settings, tmp_path: Path) -> None:
+    flat = encoded("PNG", Image.new("RGB", (320, 320), (90, 120, 60)))
+    small = settings.model_copy(update={"data_dir": tmp_path, "max_bytes": len(flat)})
+    with Service.open(small) as service:
+        marked = service.mark(flat, GENERATED)
+        assert "over_byte_limit" in {warning.code for warning in marked.warnings}
+        with pytest.raises(MediaTooLarge):
+            service.detect(marked.data)
+
+
 def test_a_picture_that_was_made_before_and_marked_again_keeps_its_first_manifest(
     service: Service, png: bytes
 ) -> None:

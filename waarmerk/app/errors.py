@@ -49,7 +49,10 @@ STATUSES: tuple[tuple[type[WaarmerkError], HTTPStatus, str], ...] = (
 )
 
 # Finer codes whose status is not their class's.
-CODE_STATUSES = {"body_timeout": (HTTPStatus.REQUEST_TIMEOUT, "Too slow")}
+CODE_STATUSES = {
+    "body_timeout": (HTTPStatus.REQUEST_TIMEOUT, "Too slow"),
+    "xmp_too_large": (HTTPStatus.UNPROCESSABLE_ENTITY, "Metadata too large"),
+}
 
 _INTERNAL = "Something went wrong on our side and was logged; quote the request_id when you report it."
 

@@ -210,6 +210,19 @@ class Marker:
                 *encoded.warnings,
                 *check.warnings,
                 *signed.warnings,
+                *self._size_warnings(signed.data),
+            ),
+        )
+
+    def _size_warnings(self, marked: bytes) -> tuple[MediaWarning, ...]:
+        """A flat picture can grow past the limit; it is its owner's, but this deployment would not look at it."""
+        if len(marked) <= self.limits.max_bytes:
+            return ()
+        return (
+            MediaWarning(
+                "over_byte_limit",
+                f"The marked file has {len(marked)} bytes, over this deployment's own limit of "
+                f"{self.limits.max_bytes}: to detect the mark here, raise WAARMERK_MAX_BYTES.",
             ),
         )
 
