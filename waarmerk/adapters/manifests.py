@@ -19,7 +19,7 @@ Rules of this door, each from something measured with the SDK (c2pa-python 0.38.
     within those 30.
 8.  The SDK reads a file in small steps, one for each of its parts, and has no limit to them: a 4 MB MP4 of
     empty boxes takes it minutes (the time grows with their square), a 24 MB PNG of empty chunks 46 s. So
-    every file it reads is a `_Metered` stream that stops after a number of steps. How it ends then differs
+    every file it reads is a `Metered` stream that stops after a number of steps. How it ends then differs
     by format, from an error to "no manifest": the stream is asked, not the outcome.
 """
 
@@ -28,18 +28,17 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import re
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import c2pa
 from c2pa import C2paError
 
+from waarmerk.adapters.bounds import TOO_MANY_PARTS, Metered, PerProcess, too_many_parts, within
 from waarmerk.adapters.certificates import check_pair, check_trust_list, signing_algorithm
 from waarmerk.core.crjson import report_from
 from waarmerk.core.errors import (
@@ -54,9 +53,6 @@ from waarmerk.core.jumbf import STORE_MAGIC, active_manifest_id, claim_signature
 from waarmerk.core.manifest import PARENT_LABEL, SOFT_BINDING_ALG, mark_id_of
 from waarmerk.core.mediatypes import MediaWarning
 from waarmerk.core.provenance import Integrity, ManifestReport, ReadState
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 # What a signing certificate may be for: e-mail protection, document signing, timestamping, OCSP signing,
 # C2PA claim signing, Microsoft's C2PA signing. The list of the SDK's own trust configuration.
@@ -73,16 +69,7 @@ MAX_STORE = 4 * 1024 * 1024  # bytes of a manifest store we write; a parent that
 MAX_JSON = 16 * 1024 * 1024  # characters of a store's JSON we look at; the largest in real files: 170,000
 DEFAULT_TIMESTAMP_TIMEOUT_S = 10.0
 
-MAX_STEPS = 300_000
-"""Reads and seeks in one file: 1.5 s. A PNG of 20,000 text chunks takes 240,000, a GIF 9,000 a megabyte."""
-MAX_BOX_STEPS = 60_000
-"""The same for ISO base media files, where time grows with the square: 0.6 s. Real files: below 1,000."""
-_BOXED = ("video/mp4", "video/quicktime", "audio/mp4", "image/avif", "image/heic")
-
-TOO_MANY_PARTS = "too_many_parts"
-
 _SVG, _SIDECAR = "image/svg+xml", "application/c2pa"
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +127,7 @@ class ManifestSigner:
         self._algorithm = signing_algorithm(key_pem)
         self._timeout_s = timestamp_timeout_s
         self._algorithms = tuple(soft_binding_algorithms)
-        self._handles = _PerProcess(self._make)
+        self._handles = PerProcess(self._make)
 
     def __repr__(self) -> str:
         return f"ManifestSigner(timestamps={'on' if self._ta_url else 'off'})"
@@ -235,7 +222,8 @@ class ManifestSigner:
 
         if self._ta_url is None:
             return work()
-        return _within(self._timeout_s, work)
+        late = _no_timestamp(f"did not answer within {self._timeout_s:g} s")
+        return within(self._timeout_s, work, late)
 
     def _finish(self, result: _Result, warnings: tuple[MediaWarning, ...]) -> Signed:
         manifest_id = active_manifest_id(result.manifest)
@@ -278,7 +266,7 @@ class ManifestReader:
             check_trust_list(trust_anchors_pem)
             settings["trust"] = {"trust_anchors": trust_anchors_pem}
         algorithms = tuple(soft_binding_algorithms)
-        self._handles = _PerProcess(lambda: _context(settings, algorithms))
+        self._handles = PerProcess(lambda: _context(settings, algorithms))
 
     def read(
         self, data: bytes, media_type: str | None, *, sidecar: bytes | None = None
@@ -295,7 +283,7 @@ class ManifestReader:
         """
         context = self._handles.get()
         hint = _hint(data, media_type)
-        stream = _Metered(data, media_type)
+        stream = Metered(data, media_type)
         try:
             with c2pa.Reader(hint, stream, sidecar, context=context) as reader:
                 report: ManifestReport | None = _report(reader)
@@ -343,43 +331,6 @@ def check_own_manifest(
     return report
 
 
-# ---------------------------------------------------------------- what the SDK reads
-
-
-class _Metered(io.BytesIO):
-    """A file that stops being readable after a number of steps (rule 8)."""
-
-    def __init__(self, data: bytes, media_type: str | None) -> None:
-        super().__init__(data)
-        self._left = MAX_BOX_STEPS if media_type in _BOXED else MAX_STEPS
-        self.exhausted = False
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        self._step()
-        return super().read(size)
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        self._step()
-        return super().readinto(buffer)
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        self._step()
-        return super().seek(offset, whence)
-
-    def _step(self) -> None:
-        self._left -= 1
-        if self._left < 0:
-            self.exhausted = True
-            raise OSError("too many steps")
-
-
-def too_many_parts() -> MalformedMedia:
-    """What a file is refused with that cannot be signed within the steps."""
-    return MalformedMedia(
-        "The file has too many parts to carry a manifest; save it again without them.", code=TOO_MANY_PARTS
-    )
-
-
 # ---------------------------------------------------------------- native handles
 
 _BUILDER = {
@@ -395,27 +346,6 @@ class _SigningHandles:
     plain: c2pa.Context
     careful: c2pa.Context
     signer: c2pa.Signer
-
-
-class _PerProcess:
-    """What must be made once per process. Made at once, so that a mistake shows at start-up.
-
-    After fork() two threads may both make it; the last one stays and both are good, so no lock is needed,
-    and none can be left locked by the parent.
-    """
-
-    __slots__ = ("_made", "_make")
-
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make = make
-        self._made = (os.getpid(), make())
-
-    def get(self) -> Any:
-        pid, made = self._made
-        if pid != os.getpid():
-            made = self._make()
-            self._made = (os.getpid(), made)
-        return made
 
 
 def _context(settings: dict[str, Any], algorithms: tuple[str, ...]) -> c2pa.Context:
@@ -458,7 +388,7 @@ def _sign(
     handles: _SigningHandles, data: bytes, media_type: str, definition: dict[str, Any], parent: bytes | None
 ) -> _Result:
     output = io.BytesIO()
-    source = _Metered(data, media_type)
+    source = Metered(data, media_type)
     try:
         context = handles.plain if parent is None else handles.careful
         with c2pa.Builder(definition, context=context) as builder:
@@ -479,7 +409,7 @@ def _sign(
 
 def _add_parent(builder: c2pa.Builder, parent: bytes, media_type: str) -> None:
     ingredient = {"relationship": "parentOf", "label": PARENT_LABEL, "title": "input"}
-    stream = _Metered(parent, media_type)
+    stream = Metered(parent, media_type)
     try:
         builder.add_ingredient(ingredient, media_type, stream)
     except C2paError as error:
@@ -504,7 +434,7 @@ def _names_remote_manifest(data: bytes, media_type: str, context: c2pa.Context) 
     The SDK would record validation results without a manifest, which the conformance programme forbids.
     """
     try:
-        with c2pa.Reader(_hint(data, media_type), _Metered(data, media_type), context=context):
+        with c2pa.Reader(_hint(data, media_type), Metered(data, media_type), context=context):
             return False
     except C2paError as error:
         return _is_remote(error)
@@ -535,30 +465,10 @@ def _no_timestamp(what: str) -> SigningUnavailable:
     )
 
 
-def _within(timeout_s: float, work: Callable[[], _T]) -> _T:
-    """Run in a thread that is given up after a time (rule 7)."""
-    outcome: list[_T | BaseException] = []
-
-    def run() -> None:
-        try:
-            outcome.append(work())
-        except BaseException as error:  # handed to the caller below
-            outcome.append(error)
-
-    thread = threading.Thread(target=run, name="waarmerk-timestamp", daemon=True)
-    thread.start()
-    thread.join(timeout_s)
-    if not outcome:
-        raise _no_timestamp(f"did not answer within {timeout_s:g} s")
-    if isinstance(outcome[0], BaseException):
-        raise outcome[0]
-    return outcome[0]
-
-
 def _timestamp_of(result: _Result, context: c2pa.Context) -> str:
     """The authority's time in a file just signed, ISO 8601 in UTC."""
     try:
-        stream = _Metered(result.data, result.media_type)
+        stream = Metered(result.data, result.media_type)
         with c2pa.Reader(result.media_type, stream, context=context) as reader:
             time = reader.get_active_manifest()["signature_info"]["time"]
         return datetime.fromisoformat(time).astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -19,14 +19,13 @@ from enum import StrEnum
 from typing import Any
 
 from waarmerk.adapters import images
+from waarmerk.adapters.bounds import TOO_MANY_PARTS, too_many_parts
 from waarmerk.adapters.images import ColourSpace, Encoded, Picture
 from waarmerk.adapters.manifests import (
-    TOO_MANY_PARTS,
     ManifestReader,
     ManifestSigner,
     Signed,
     check_own_manifest,
-    too_many_parts,
 )
 from waarmerk.app.version import VERSION
 from waarmerk.core.arrays import Luma, Planes, as_luma
