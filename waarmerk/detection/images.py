@@ -34,7 +34,7 @@ MIN_SIDE = 96  # pixels; less never decoded
 PEAK = 4.8  # pilots over their deviation; the best of 2^17 places of an unmarked picture is 4 to 5.5
 _SYNC_TRIES = 2
 _TWO_WAYS = math.log10(2)  # of the smaller of two bounds
-_MIN_SPECTRUM_SIDE = 200  # pixels; below, a window is too small to tell lines apart
+_SPECTRUM_SIDES = (200, 350)  # pixels at half size: below, half size is too small; above, it is enough
 _RESYNC_PEAK = 5.8  # seldom reached without a mark; the search costs a few dozen milliseconds
 _UPRIGHT = (0, 2)  # a spectrum knows a picture's turn up to half a turn
 
@@ -92,10 +92,17 @@ def _views(luma: Luma) -> list[_View]:
     return [_View(luma, f) for f in (first, 2 * first) if min(luma.shape) // f >= MIN_SIDE]
 
 
-def _for_spectrum(views: list[_View]) -> _View:
-    """The view whose spectrum shows lines best: half size, where one window of 512 sees most of a picture."""
-    half = views[-1]
-    return half if min(half.luma.shape) >= _MIN_SPECTRUM_SIDE else views[0]
+def _for_spectrum(views: list[_View]) -> list[_View]:
+    """The views whose spectra to search for lines.
+
+    At half size one window of 512 sees most of a picture and its lines stand out best, but a picture that was shrunk
+    has lost the upper ones there; where it may have been, both are searched.
+    """
+    full, half = views[0], views[-1]
+    side = min(half.luma.shape)
+    if half is full or side < _SPECTRUM_SIDES[0]:
+        return [full]
+    return [half] if side >= _SPECTRUM_SIDES[1] else [half, full]
 
 
 def _padded(plane: Real) -> Real:
@@ -140,7 +147,7 @@ class _Search:
     def _turned(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
         chips = chips_of(keys.pattern)
         fine = views[0]
-        for view in reversed(views) if self.thorough else [_for_spectrum(views)]:
+        for view in reversed(views) if self.thorough else _for_spectrum(views):
             for score, b in geometry.candidates(view.spectrum, chips, keep=8 if self.thorough else 3):
                 # B is in cycles a pixel of the view it was found in.
                 plane = rectified(fine.whitened, b * (fine.factor / view.factor))
