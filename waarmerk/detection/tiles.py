@@ -114,7 +114,7 @@ def _displacements(pilots: Complex, chips: Chips) -> npt.NDArray[np.float64] | N
     return out if np.abs(out).max() > _STEP / 4 else None
 
 
-def _steering(k: Harmonics, displacement: npt.NDArray[np.float64]) -> Complex:
+def steering(k: Harmonics, displacement: npt.NDArray[np.float64]) -> Complex:
     """exp(2 pi i k d / 128) for (..., 2) displacements: (..., K), from one table a row and one a column."""
     reach = int(np.abs(k).max())
     orders = np.arange(-reach, reach + 1)
@@ -147,10 +147,10 @@ def tile_spectra(
     at, k, (pilot, sync, payload) = _places(chips)
     scale: Real = (1 / np.sqrt(local)).ravel()[at].astype(np.float32)
     values = spectra.reshape(*spectra.shape[:2], -1).take(at, axis=2)
-    values *= scale * _steering(k, np.subtract(shift, whole))
+    values *= scale * steering(k, np.subtract(shift, whole))
     displacement = _displacements(values[..., pilot], chips) if elastic else None
     if displacement is not None:
-        values *= _steering(k, displacement)
+        values *= steering(k, displacement)
     strengths = [
         _response(band, spacing) * scale[part]
         for band, part in ((chips.sync, sync), (chips.payload, payload))

@@ -16,14 +16,15 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import scipy.fft
 
 from waarmerk.core import codec, layout, payload, stats
 from waarmerk.core.arrays import Bits, Complex, Index, Real
 from waarmerk.core.chips import CACHED_KEYS, CODED_BITS, Band, Chips
-from waarmerk.core.layout import PATTERNS, SUPER, TILE
+from waarmerk.core.layout import PATTERNS, SUPER
 
-from .tiles import TileSpectra
+from .tiles import TileSpectra, steering
 
 RINGS = 6
 SYNC_HYPOTHESES = PATTERNS * SUPER * SUPER * RINGS
@@ -112,27 +113,23 @@ def find_super_tile(tiles: TileSpectra, chips: Chips, best: int = 1) -> list[tup
     return [_place(int(n)) for n in order[np.argsort(-scores[order])]]
 
 
-def steered(tiles: TileSpectra, chips: Chips, dy: float, dx: float) -> TileSpectra:
-    """The spectra as if every tile began (dy, dx) pixels further on."""
-
-    def phase(band: Band) -> Complex:
-        angle = 2 * np.pi / TILE * (band.k[:, 0] * dy + band.k[:, 1] * dx)
-        phasor: Complex = np.exp(1j * angle).astype(np.complex64)
-        return phasor
-
-    return replace(tiles, sync=tiles.sync * phase(chips.sync), payload=tiles.payload * phase(chips.payload))
-
-
 def resynchronised(tiles: TileSpectra, chips: Chips) -> TileSpectra:
     """Move all tiles by a few pixels to where the sync is strongest.
 
     Pilots that somebody has half taken out still show a peak, but not at its true place.
     """
+    shift = np.zeros(2)
     for reach, step in _RESYNC:
         steps = np.arange(-reach, reach + step / 2, step)
-        moved = (steered(tiles, chips, dy, dx) for dy in steps for dx in steps)
-        tiles = max(moved, key=lambda t: float(_scores(t, chips).max()))
-    return tiles
+        tried = [np.add(shift, (dy, dx)) for dy in steps for dx in steps]
+        shift = max(tried, key=lambda d: float(_scores(_moved_sync(tiles, chips, d), chips).max()))
+    moved = _moved_sync(tiles, chips, shift)
+    return replace(moved, payload=tiles.payload * steering(chips.payload.k, shift))
+
+
+def _moved_sync(tiles: TileSpectra, chips: Chips, shift: npt.NDArray[np.float64]) -> TileSpectra:
+    """The spectra as if every tile's sync began `shift` (row, column) pixels further on."""
+    return replace(tiles, sync=tiles.sync * steering(chips.sync.k, shift))
 
 
 def _place(index: int) -> tuple[int, tuple[int, int]]:
