@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from benchmarks import attacks, pictures
 from tests.rings import TENANT, ring_of
+from waarmerk.core import payload
 from waarmerk.core.chips import chips_of
 from waarmerk.core.errors import ShapeError
 from waarmerk.core.evidence import Status
-from waarmerk.detection import images, residual, upright
+from waarmerk.detection import images, residual, upright, words
 from waarmerk.marking.images import embed
 
 RING = ring_of()
@@ -186,3 +190,49 @@ def test_luma_that_is_not_a_number_is_refused() -> None:
     luma[3, 4] = np.nan
     with pytest.raises(ShapeError, match="finite"):
         images.read(luma, RING)
+
+
+def _word_at(log10_p: float, *, signed: bool, sync_log10_p: float = 0.0) -> words.Word:
+    """A word whose reading, at the first try under one key, has the bound 10^log10_p (S = S^2 / V = V)."""
+    word = payload.sign(MARK_ID, RING.current.tags[TENANT])
+    reading = (64 * math.log10(2) + math.log10(2) - log10_p) * math.log(10)
+    sync = (math.log10(2 * words.SYNC_HYPOTHESES) + math.log10(2) - sync_log10_p) * math.log(10)
+    return words.Word(
+        payload=word if signed else replace(word, tag=word.tag ^ 1),
+        pattern=9,
+        offset=(0, 0),
+        sync_score=sync,
+        sync_variance=sync,
+        score=reading,
+        variance=reading,
+    )
+
+
+@pytest.mark.parametrize(
+    ("log10_p", "signed", "sync_log10_p", "status"),
+    [
+        (-12.1, True, 0.0, Status.FOUND),
+        (-11.9, True, 0.0, Status.INCONCLUSIVE),
+        (-6.6, True, 0.0, Status.INCONCLUSIVE),
+        (-6.4, True, 0.0, Status.NOT_FOUND),
+        (-12.1, False, 0.0, Status.NOT_FOUND),  # without a tag any of 2^100 words would have done
+        (-24.0, False, 0.0, Status.UNVERIFIED),
+        (-18.0, False, 0.0, Status.INCONCLUSIVE),
+        (0.0, False, -12.6, Status.UNVERIFIED),
+        (0.0, False, -12.4, Status.INCONCLUSIVE),
+        (0.0, False, -6.4, Status.NOT_FOUND),
+    ],
+)
+def test_between_found_and_nothing_there_is_inconclusive_which_names_no_id(
+    log10_p: float, signed: bool, sync_log10_p: float, status: Status
+) -> None:
+    search = images._Search(RING, thorough=False)
+    word = _word_at(log10_p, signed=signed, sync_log10_p=sync_log10_p)
+    reading = search._judged(word, RING.current, {}, 1)
+    assert reading.status is status
+    assert (reading.mark_id is not None) == (status is Status.FOUND)
+    evidence = images.evidence_of(reading)
+    assert (evidence.mark_id is not None) == (status is Status.FOUND)
+    assert evidence.ai is None
+    if status is Status.INCONCLUSIVE:
+        assert (evidence.code, evidence.details) == ("mark_inconclusive", {"false_alarm": "below_1e-6"})

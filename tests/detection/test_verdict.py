@@ -20,6 +20,7 @@ IDS = {"A": "00000000000000aa", "B": "00000000000000bb"}
 STATUS = {
     "mark_verified": Status.FOUND,
     "mark_unverified": Status.UNVERIFIED,
+    "mark_inconclusive": Status.INCONCLUSIVE,
     "no_mark": Status.NOT_FOUND,
     "too_small": Status.NOT_CHECKED,
     "not_an_image": Status.NOT_CHECKED,
@@ -37,7 +38,15 @@ STATUS = {
     "unsigned_metadata": Status.UNVERIFIED,
     "no_source_type": Status.NOT_FOUND,
 }
-WATERMARK = {"mark_verified", "mark_unverified", "no_mark", "too_small", "not_an_image", "pixels_unreadable"}
+WATERMARK = {
+    "mark_verified",
+    "mark_unverified",
+    "mark_inconclusive",
+    "no_mark",
+    "too_small",
+    "not_an_image",
+    "pixels_unreadable",
+}
 IPTC = {"unsigned_metadata", "no_source_type"}
 
 
@@ -150,6 +159,19 @@ def test_trust_changes_the_degree_and_never_whether_it_is_ai() -> None:
             other = re.sub(r"manifest_(trusted|\w+_signer)", f"manifest_{signer}", findings)
             decided = decide([finding(token) for token in re.findall(r"`([^`]+)`", other)])
             assert (decided.verdict in ai) == (answer in ai), other
+
+
+def test_traces_never_make_content_ai_and_name_no_mark() -> None:
+    """Every row, with traces in place of no mark: whether it is AI stays as it was."""
+    ai = {Answer.AI_GENERATED, Answer.AI_MANIPULATED, Answer.DECLARED_AI}
+    for findings, answer, _ in table():
+        if "`no_mark`" not in findings:
+            continue
+        other = findings.replace("`no_mark`", "`mark_inconclusive`")
+        decided = decide([finding(token) for token in re.findall(r"`([^`]+)`", other)])
+        assert (decided.verdict in ai) == (answer in ai), other
+        assert decided.verdict is not Answer.NO_MARK_FOUND, other
+        assert decided.mark_id is None
 
 
 def test_a_strangers_text_stays_one_short_printable_line() -> None:

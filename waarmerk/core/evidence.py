@@ -24,6 +24,7 @@ class Status(StrEnum):
 
     FOUND = "found"  # the mark or claim is there and its own check holds
     UNVERIFIED = "unverified"  # something is there, its author or integrity is not vouched for
+    INCONCLUSIVE = "inconclusive"  # traces that chance could have made; nothing is concluded from them
     BROKEN = "broken"  # it was there and has been altered
     NOT_FOUND = "not_found"  # looked for, nothing there
     NOT_CHECKED = "not_checked"  # could not be looked for; the code says why

@@ -21,6 +21,7 @@ import math
 from .payload import ID_BITS, PAYLOAD_BITS
 
 ACCEPT_LOG10_P = -12.0  # the published bound on a false alarm
+INCONCLUSIVE_LOG10_P = -6.0  # between the two nothing is said but that it cannot be told
 ANY_WORD = (PAYLOAD_BITS - ID_BITS) * math.log10(2)  # added where no tag vouches: 2^100 words, not 2^64
 
 

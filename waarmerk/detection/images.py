@@ -33,7 +33,7 @@ SCHEME = "waarmerk.image"
 MIN_SIDE = 96  # pixels; less never decoded
 PEAK = 4.8  # pilots over their deviation; the best of 2^17 places of an unmarked picture is 4 to 5.5
 _SYNC_TRIES = 2
-_TWO_WAYS = math.log10(2)  # of the smaller of two bounds
+_TWO_WAYS, _THREE_WAYS = math.log10(2), math.log10(3)  # of the least of so many bounds
 _SPECTRUM_SIDES = (200, 350)  # pixels at half size: below, half size is too small; above, it is enough
 _RESYNC_PEAK = 5.8  # seldom reached without a mark; the search costs a few dozen milliseconds
 _UPRIGHT = (0, 2)  # a spectrum knows a picture's turn up to half a turn
@@ -45,7 +45,8 @@ class ImageReading:
 
     Attributes:
         status: FOUND: an id under one of our tag keys, false-alarm bound kept. UNVERIFIED: our pattern is there,
-            no id under our keys can be read. NOT_FOUND. NOT_CHECKED: too small.
+            no id under our keys can be read. INCONCLUSIVE: traces of either, bound between 1e-12 and 1e-6.
+            NOT_FOUND. NOT_CHECKED: too small.
         mark_id, tenant, epoch: of a mark that was found.
         log10_p: proved bound on the probability of this answer for a picture without our mark; 0 where nothing.
         geometry: how it was found, for the command and the library.
@@ -216,10 +217,10 @@ class _Search:
         how = {**how, "pattern": word.pattern, "offset": word.offset}
         n_keys = sum(len(k.tags) for k in self.ring.epochs)
         log10_p = stats.log10_reading(word.score, word.variance, n_keys=n_keys, attempt=self.attempts)
-        if log10_p <= stats.ACCEPT_LOG10_P:
-            tenant = payload.signer_of(word.payload, keys.tags.items())
-            if tenant is not None:
-                return ImageReading(Status.FOUND, word.payload.mark_id, tenant, keys.epoch, log10_p, how)
+        likely = log10_p <= stats.INCONCLUSIVE_LOG10_P
+        tenant = payload.signer_of(word.payload, keys.tags.items()) if likely else None
+        if tenant is not None and log10_p <= stats.ACCEPT_LOG10_P:
+            return ImageReading(Status.FOUND, word.payload.mark_id, tenant, keys.epoch, log10_p, how)
         # Any word at all, tag or no tag: forged, a tenant we do not know, or ours with a bit or two wrong.
         log10_word = min(0.0, log10_p + stats.ANY_WORD)
         presence = stats.log10_presence(
@@ -228,9 +229,12 @@ class _Search:
             hypotheses=places * words.SYNC_HYPOTHESES,
             attempt=self.attempts,
         )
-        evident = min(0.0, min(log10_word, presence) + _TWO_WAYS)
+        signed = 0.0 if tenant is None else log10_p
+        evident = min(0.0, min(log10_word, presence, signed) + _THREE_WAYS)
         if evident <= stats.ACCEPT_LOG10_P:
             return ImageReading(Status.UNVERIFIED, None, None, keys.epoch, evident, how)
+        if evident <= stats.INCONCLUSIVE_LOG10_P:
+            return ImageReading(Status.INCONCLUSIVE, None, None, keys.epoch, evident, how)
         return ImageReading(Status.NOT_FOUND)
 
 
@@ -287,23 +291,26 @@ def evidence_of(reading: ImageReading) -> Evidence:
     code = {
         Status.FOUND: "mark_verified",
         Status.UNVERIFIED: "mark_unverified",
+        Status.INCONCLUSIVE: "mark_inconclusive",
         Status.NOT_FOUND: "no_mark",
         Status.NOT_CHECKED: "too_small",
     }[reading.status]
-    certain = reading.log10_p <= stats.ACCEPT_LOG10_P
+    level = next(
+        (x for x in (stats.ACCEPT_LOG10_P, stats.INCONCLUSIVE_LOG10_P) if reading.log10_p <= x), None
+    )
     return Evidence(
         basis=Basis.WATERMARK,
         scheme=SCHEME,
         code=code,
         status=reading.status,
         mark_id=None if reading.mark_id is None else f"{reading.mark_id:016x}",
-        details={"false_alarm": f"below_1e{stats.ACCEPT_LOG10_P:.0f}"} if certain else {},
-        private={
+        details={} if level is None else {"false_alarm": f"below_1e{level:.0f}"},
+        private={}
+        if level is None
+        else {
             "log10_p": reading.log10_p,
             "geometry": reading.geometry,
             "tenant": reading.tenant,
             "epoch": reading.epoch,
-        }
-        if certain
-        else {},
+        },
     )

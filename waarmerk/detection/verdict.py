@@ -169,6 +169,8 @@ def _declared_sentence(e: Evidence, origin: Origin, evidence: Sequence[Evidence]
     sentence += " Nobody this detector trusts vouches for that."
     if any(other.code == "mark_unverified" for other in evidence):
         sentence += " There are also signs of a mark in the content, but its id could not be verified."
+    if any(other.code == "mark_inconclusive" for other in evidence):
+        sentence += " There may also be traces of a mark in the content, too weak to conclude anything from."
     if any(other.code in _DAMAGED for other in evidence):
         sentence += " Its C2PA manifest is damaged."
     return sentence
@@ -206,6 +208,10 @@ _OPEN_QUESTIONS = {
     "mark_unverified": (
         "There are signs of a mark in the content, but its id cannot be read or is not one of ours. It may "
         "be a damaged mark, or something made to look like one."
+    ),
+    "mark_inconclusive": (
+        "There may be traces of a mark in the content, but they are too weak to conclude anything from: a picture "
+        "that was never marked shows such traces less than once in 10^6. A larger or less altered copy may tell."
     ),
     "manifest_unreadable": (
         "The file carries C2PA data that cannot be read as a manifest, so what it said is not known."
