@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from PIL import Image
+from PIL import Image, ImageOps
 
+from benchmarks import attacks
+from benchmarks.attacks import Attack
 from tests.app.pictures import decoded, encoded
 from waarmerk.app import log
 from waarmerk.app.main import create_app
@@ -270,6 +272,69 @@ def test_p02_a_trust_list_moves_the_degree_and_never_the_answer(
     trusted = trusting.detect(data)
     assert trusted.verdict == "ai_generated"
     assert signer in trusted.sentence
+
+
+PICTURES = ("nat_china.png", "nat_astronaut.png", "gen_flux_duck.png", "gen_sdxl_woman.png")
+
+
+def _viewed(data: bytes) -> Image.Image:
+    return decoded(data).convert("RGB")
+
+
+def _thumbnail(image: Image.Image) -> Image.Image:
+    image = image.copy()
+    image.thumbnail((512, 512))
+    return image
+
+
+def _resized(share: float) -> Attack:
+    return lambda image: image.resize(
+        (round(image.width * share), round(image.height * share)), Image.Resampling.LANCZOS
+    )
+
+
+@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize(
+    "smaller", [_resized(0.75), _resized(0.5), _thumbnail], ids=["75 %", "50 %", "thumbnail"]
+)
+def test_p27_a_resized_picture_is_read_without_being_told_anything_about_it(
+    client: TestClient, corpus: Path, name: str, smaller: Attack
+) -> None:
+    marked = client.post(MARK, content=(corpus / "images" / name).read_bytes())
+    answer = detect(client, encoded("PNG", smaller(_viewed(marked.content))))
+    assert answer["verdict"] == "ai_generated"
+    assert mark_id_in_pixels(answer) == marked.headers["waarmerk-mark-id"]
+
+
+def _screenshot(image: Image.Image) -> Image.Image:
+    """10 % off each side and a border of 20 pixels."""
+    x, y = image.width // 10, image.height // 10
+    return ImageOps.expand(image.crop((x, y, image.width - x, image.height - y)), 20, (236, 240, 243))
+
+
+HARDER: tuple[Attack, ...] = (
+    lambda image: image,
+    attacks.jpeg(70),
+    attacks.jpeg(20),
+    attacks.chain(attacks.scaled(0.83), attacks.jpeg(60)),
+    attacks.chain(attacks.rotated(4), attacks.scaled(0.4), attacks.jpeg(40)),
+    attacks.chain(attacks.scaled(0.3), attacks.jpeg(30)),
+)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_p28_a_cropped_and_framed_picture_is_read_and_however_damaged_never_with_a_wrong_id(
+    client: TestClient, corpus: Path, name: str
+) -> None:
+    marked = client.post(MARK, content=(corpus / "images" / name).read_bytes())
+    mark_id = marked.headers["waarmerk-mark-id"]
+    for number, harder in enumerate(HARDER):
+        answer = detect(client, encoded("PNG", harder(_screenshot(_viewed(marked.content)))))
+        assert mark_id_in_pixels(answer) in {mark_id, None}, number
+        if mark_id_in_pixels(answer) is None:
+            assert answer["verdict"] in {"inconclusive", "no_mark_found"}, number
+        if number < 2:
+            assert answer["verdict"] == "ai_generated", number
 
 
 def test_memory_stays_bounded_over_the_odd_files(client: TestClient, corpus: Path) -> None:

@@ -20,8 +20,9 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.app.pictures import decoded, encoded
-from waarmerk.app import cli
+from waarmerk.app import cli, detect_steps
 from waarmerk.app.cli import app
+from waarmerk.core.evidence import Status
 from waarmerk.detection import images
 from waarmerk.detection.images import ImageReading
 
@@ -93,6 +94,22 @@ def test_the_exit_status_of_detect_follows_the_gravest_file(folder: Path) -> Non
     assert run("detect", unmarked, marked).exit_code == 0
     assert run("detect", marked, broken).exit_code == 3
     assert run("detect", marked, broken, missing).exit_code == 2
+
+
+def test_traces_of_a_mark_are_inconclusive_and_name_no_id(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traces = ImageReading(Status.INCONCLUSIVE, log10_p=-7.3, epoch=1)
+    monkeypatch.setattr(detect_steps, "read", lambda luma, ring, *, thorough: traces)
+    found = run("detect", folder / "in.png", "--json")
+    assert found.exit_code == 3
+    answer = json.loads(found.stdout)
+    watermark = next(item for item in answer["evidence"] if item["basis"] == "watermark")
+    assert answer["verdict"] == "inconclusive"
+    assert (watermark["code"], watermark["status"]) == ("mark_inconclusive", "inconclusive")
+    assert watermark["details"] == {"false_alarm": "below_1e-6"}
+    assert not {"mark_id", "ai"} & watermark.keys()
+    assert "too weak" in run("detect", folder / "in.png").stdout
 
 
 def _altered_manifest() -> bytes:
