@@ -67,6 +67,39 @@ def test_words_survive_white_noise(decibel: float, most_lost: float) -> None:
     assert lost <= 200 * most_lost
 
 
+def _decoded_by_plain_viterbi(soft: list[float], extension: int) -> list[int]:
+    """Every path's metric, one state and one bit at a time; of equals the one from the lower state."""
+    n_states = 1 << codec.MEMORY
+    steps = len(soft) // 8
+    metric, backs = [0.0] * n_states, []
+    for n in range(-extension, steps + extension):
+        llr = soft[8 * (n % steps) : 8 * (n % steps) + 8]
+        new, back = [-np.inf] * n_states, [0] * n_states
+        for state in range(n_states):
+            for bit in (0, 1):
+                register = (state << 1) | bit
+                signs = [1 - 2 * (bin(register & p).count("1") % 2) for p in codec.POLYNOMIALS]
+                total = metric[state] + sum(s * v for s, v in zip(signs, llr, strict=True))
+                if total > new[register % n_states]:
+                    new[register % n_states], back[register % n_states] = total, state
+        metric = new
+        backs.append(back)
+    state = int(np.argmax(metric))
+    bits = []
+    for back in reversed(backs):
+        bits.append(state & 1)
+        state = back[state]
+    return bits[::-1][extension : extension + steps]
+
+
+def test_the_decision_is_plain_viterbis() -> None:
+    """Half of these words are wrong at this noise, but wrong alike. Small whole numbers, so that sums are exact."""
+    rng = np.random.Generator(np.random.Philox(4))
+    word = rng.integers(0, 2, 20).astype(np.uint8)
+    soft = np.rint(4 * (1.0 - 2.0 * codec.encode(word)) + 14 * rng.standard_normal(160)).astype(np.float32)
+    assert codec.decode(soft).tolist() == _decoded_by_plain_viterbi(soft.tolist(), 5 * codec.MEMORY)
+
+
 def test_noise_alone_decodes_to_something() -> None:
     rng = np.random.Generator(np.random.Philox(3))
     bits = codec.decode(rng.standard_normal(800).astype(np.float32))

@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from .arrays import Luma
 
+_STRIP_PIXELS = 1 << 16  # of a reduced strip before its columns are summed: 256 kB
+
 
 def edge_padded(plane: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     """Repeat the last row and column up to whole blocks; the plane itself where they are whole."""
@@ -32,9 +34,21 @@ def block_sum(plane: npt.NDArray[Any], size: int, dtype: npt.DTypeLike) -> npt.N
 
 
 def box_reduce(luma: Luma, factor: int) -> Luma:
-    """(H, W) float32 -> mean over factor x factor blocks; a remainder is left out."""
+    """(H, W) float32 -> mean over factor x factor blocks; a remainder is left out.
+
+    Strips of rows, so that a large picture is read once and everything else happens in the cache.
+    """
     if factor == 1:
         return luma
-    out: Luma = block_sum(luma, factor, np.float32)
-    out *= np.float32(1 / (factor * factor))
+    h, w = luma.shape[0] // factor, luma.shape[1] // factor
+    out = np.empty((h, w), dtype=np.float32)
+    step = max(1, _STRIP_PIXELS // luma.shape[1])
+    for top in range(0, h, step):
+        part = out[top : top + step]
+        block = luma[top * factor : (top + len(part)) * factor, : w * factor]
+        rows = np.add.reduce(block.reshape(len(part), factor, w * factor), axis=1)
+        np.add(rows[:, 0::factor], rows[:, 1::factor], out=part)
+        for i in range(2, factor):
+            part += rows[:, i::factor]
+        part *= np.float32(1 / (factor * factor))
     return out

@@ -38,14 +38,19 @@ def encode(bits: Bits) -> Bits:
 
 @lru_cache(maxsize=1)
 def _branch_signs() -> Real:
-    """(8, 2048) float32: sign +1/-1 of output j for register r; bit 0 is +1."""
-    registers = np.arange(2 * _STATES, dtype=np.int64)
-    rows = [1.0 - 2.0 * _parity(registers & p) for p in POLYNOMIALS]
+    """(8, 2 x 1024) float32: sign of output j for new bit b and state s at 1024 b + s; bit 0 is +1."""
+    bit, state = np.divmod(np.arange(2 * _STATES, dtype=np.int64), _STATES)
+    rows = [1.0 - 2.0 * _parity(((state << 1) | bit) & p) for p in POLYNOMIALS]
     return np.asarray(rows, dtype=np.float32)
 
 
 def decode(llr: Real) -> Bits:
     """(8 N,) soft coded bits -> (N,) payload bits, the wrap-around Viterbi decision.
+
+    With metric p[s] of the best path to state s and branch metric mu[b, s] of new bit b, state (s << 1 | b) & 1023 is
+    reached from s and s + 512, s < 512:
+
+        q[b, s] = p[s] + mu[b, s],    p[2 s + b] <- max(q[b, s], q[b, s + 512])
 
     Args:
         llr: (8 N,) float32, positive for a 0 bit, in any common unit.
@@ -59,21 +64,24 @@ def decode(llr: Real) -> Bits:
     steps = llr.reshape(-1, RATE_INVERSE).astype(np.float32)
     n = len(steps)
     order = np.arange(-_EXTENSION, n + _EXTENSION) % n
-    metrics = steps[order] @ _branch_signs()  # (n + 2 ext, 2048)
-    # Register r = (s << 1) | b reaches state r & 1023; its two predecessors differ in the top bit only,
-    # so candidate metrics are the two contiguous halves of a row.
-    path = np.zeros(_STATES, dtype=np.float32)
-    choices = np.empty((len(order), _STATES), dtype=bool)
-    candidate = np.empty(2 * _STATES, dtype=np.float32)
-    low, high = candidate[:_STATES], candidate[_STATES:]
-    spread = candidate.reshape(_STATES, 2)
-    for step in range(len(order)):
-        np.add(metrics[step].reshape(_STATES, 2), path[:, None], out=spread)
-        np.greater(high, low, out=choices[step])
-        np.maximum(low, high, out=path)
-    state = int(np.argmax(path))
-    bits = np.empty(len(order), dtype=np.uint8)
-    for step in range(len(order) - 1, -1, -1):
-        bits[step] = state & 1
-        state = (state >> 1) | (int(choices[step, state]) << (MEMORY - 1))
-    return bits[_EXTENSION : _EXTENSION + n]
+    branches = (steps @ _branch_signs()).reshape(n, 2, _STATES)
+    half = _STATES // 2
+    paths = np.zeros(_STATES, dtype=np.float32)
+    by_bit = paths.reshape(half, 2).T
+    reached = np.empty((len(order), 2, _STATES), dtype=np.float32)  # q of every step, for the way back
+    for step, q in zip(order, reached, strict=True):
+        np.add(branches[step], paths, out=q)
+        np.maximum(q[:, :half], q[:, half:], out=by_bit)
+    return _traced_back(reached, int(np.argmax(paths)))[_EXTENSION : _EXTENSION + n]
+
+
+def _traced_back(reached: Real, state: int) -> Bits:
+    """(T, 2, 1024) candidates of every step and the last state -> (T,) bits on the best path."""
+    half = _STATES // 2
+    bits = np.empty(len(reached), dtype=np.uint8)
+    for step in range(len(reached) - 1, -1, -1):
+        bit, state = state & 1, state >> 1
+        bits[step] = bit
+        if reached[step, bit, state + half] > reached[step, bit, state]:
+            state += half
+    return bits
