@@ -16,7 +16,7 @@ help:
 	@echo "make format    ruff format"
 	@echo "make bench     every figure of docs/benchmarks.md anew; WAARMERK_CORPUS=folder names the real pictures"
 	@echo "make vectors   rebuild the golden vectors of the current format version"
-	@echo "make soak      the long runs: thousands of unmarked pictures, and a served process under load"
+	@echo "make soak      the long runs: 200,000 unmarked decodings, thousands of searches, and a served process under load"
 	@echo "make lock      resolve the dependencies anew into the two lock files"
 
 install: $(STAMP)
@@ -51,6 +51,7 @@ vectors: install
 	$(BIN)/python -m tests.vectors.make_vectors
 
 soak: install
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m benchmarks.quality.decodes --long --processes 2
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m benchmarks.quality.nulls --long
 	$(BIN)/python -m benchmarks.load.soak
 	$(BIN)/python -m benchmarks.report

@@ -12,6 +12,7 @@ from benchmarks.common import ROOT, one_thread
 
 MODULES = (
     "benchmarks.quality.robustness",
+    "benchmarks.quality.decodes",
     "benchmarks.quality.nulls",
     "benchmarks.quality.security",
     "benchmarks.kernels.bench_image",

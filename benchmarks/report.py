@@ -5,16 +5,17 @@ from __future__ import annotations
 from benchmarks.common import ROOT, Benchmark, Json, load
 from benchmarks.kernels import bench_image
 from benchmarks.load import soak
-from benchmarks.quality import nulls, robustness, security
+from benchmarks.quality import decodes, nulls, robustness, security
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 ALL: tuple[Benchmark, ...] = (
     robustness.BENCHMARK,
+    decodes.BENCHMARK,
     nulls.BENCHMARK,
     security.BENCHMARK,
     bench_image.BENCHMARK,
 )
-_LONG = "nulls_long"
+_LONG = ((decodes.BENCHMARK, "decodes_long"), (nulls.BENCHMARK, "nulls_long"))
 
 _INTRODUCTION = """# What was measured
 
@@ -50,7 +51,8 @@ def write() -> None:
     parts = [_INTRODUCTION]
     for benchmark in ALL:
         parts += _section(benchmark, benchmark.name, benchmark.title)
-    parts += _section(nulls.BENCHMARK, _LONG, "Pictures without our mark, the long run (`make soak`)")
+    for benchmark, name in _LONG:
+        parts += _section(benchmark, name, f"{benchmark.title}, the long run (`make soak`)")
     parts += _section(soak.BENCHMARK, soak.BENCHMARK.name, f"{soak.BENCHMARK.title} (`make soak`)")
     PAGE.write_text("\n\n".join(parts) + "\n")
 

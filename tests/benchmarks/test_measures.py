@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from benchmarks import attacks, common, pictures, pipeline, removal
-from benchmarks.quality import measures, nulls, robustness
+from benchmarks.quality import decodes, measures, robustness, unmarked
+from waarmerk.detection import residual
 from waarmerk.marking.images import luma_of
 
 VISIBLE = np.ones((64, 80), dtype=bool)
@@ -112,27 +113,62 @@ def test_a_wrong_id_misses_the_bar_on_made_pictures_too() -> None:
 
 
 def test_a_count_above_the_bound_is_a_violation_only_when_chance_cannot_explain_it() -> None:
-    assert not nulls.improbable(9, 10.0)
-    assert not nulls.improbable(13, 10.0)
-    assert nulls.improbable(60, 10.0)
-    assert nulls.improbable(3, 0.001)
-    assert not nulls.improbable(1, 0.01)
+    assert not decodes.improbable(9, 10.0)
+    assert not decodes.improbable(13, 10.0)
+    assert decodes.improbable(60, 10.0)
+    assert decodes.improbable(3, 0.001)
+    assert not decodes.improbable(1, 0.01)
 
 
 def test_exceedances_are_counted_beside_what_the_bound_allows() -> None:
-    found = nulls.tail([0.0, -0.6, -1.0, -2.5])
-    assert found["min"] == -2.5
-    assert [level["reached"] for level in found["levels"][:4]] == [3, 2, 1, 1]
-    assert found["levels"][1]["allowed"] == pytest.approx(0.4)
+    series = decodes.Series()
+    series.add([0.0, -0.6, -1.0, -2.5])
+    found = series.as_json()
+    assert found["least"] == -2.5
+    assert [level["reached"] for level in found["levels"][:3]] == [2, 1, 0]
+    assert found["levels"][0]["allowed"] == pytest.approx(0.4)
+
+
+def test_the_fitted_tail_of_exponential_values_continues_them() -> None:
+    series = decodes.Series()
+    rng = np.random.Generator(np.random.Philox(6))
+    series.add(9 - rng.exponential(0.5, 100_000))
+    tail = series.as_json()["tail"]
+    assert tail["mean_decades"] == pytest.approx(0.5, rel=0.4)  # 5 standard errors of the mean of 100 values
+    assert decodes.extrapolated(tail, 0.0) == pytest.approx(-18 / np.log(10), abs=3)
 
 
 def test_forced_decodes_of_unmarked_tiles_keep_the_bound() -> None:
-    forced = nulls.forced_statistics(nulls.Effort(keys=6, planes_a_key=4))
-    assert forced["word"]["n"] == 24
-    assert forced["known"]["n"] == 24 * nulls.KNOWN_TRIES
-    for name in ("known", "word", "presence"):
-        for level in forced[name]["levels"]:
-            assert not nulls.improbable(level["reached"], level["allowed"]), (name, level)
+    """The short form of `make soak`, on made pictures and others' marks."""
+    found = [
+        s for s in unmarked.sources(made_each=2, other_keys=4) if s.content.startswith(("made", "marked"))
+    ]
+    planes = decodes.planes_of(found, 1)
+    tally, decoder = decodes.Tally(), decodes.Decoder()
+    for n, plane in enumerate(planes):
+        keys = pipeline.ring_of(f"fresh test key {n % 4}").current
+        decoder.pair(plane, keys, tally, resync=n % 8 == 0)
+    assert {kind for kind, _ in tally.by_kind.items()} == set(decodes.KINDS)
+    assert tally.series["word"].n == len(planes) * decodes.PLACES
+    assert tally.series["known"].n == tally.series["word"].n * decodes.KNOWN_WORDS
+    assert tally.tag_right == 0
+    for name, series in tally.series.items():
+        for level in series.as_json()["levels"]:
+            assert not decodes.improbable(level["reached"], level["allowed"]), (name, level)
+
+
+def test_a_marked_picture_among_unmarked_ones_would_be_seen() -> None:
+    """The instrument itself: a mark of the very key is far below every bound, tag and all."""
+    keys = pipeline.ring_of("seen").current
+    marked = pipeline.marked_planes(
+        pictures.photo(3, 512, 512), pipeline.Draw.of("seen"), ring=pipeline.ring_of("seen")
+    )
+    plane = decodes.Plane("x", "whitened", residual.whitened(luma_of(marked, rgb=True).astype(np.float32)))
+    tally = decodes.Tally()
+    decodes.Decoder().pair(plane, keys, tally, resync=False)
+    assert tally.tag_right == 1
+    assert tally.series["word"].least < -12
+    assert tally.series["presence"].least < -12
 
 
 def test_contenders_take_turns_and_none_is_left_out() -> None:
