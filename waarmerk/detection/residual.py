@@ -14,7 +14,6 @@ import numpy.typing as npt
 import scipy.fft
 
 from waarmerk.core.arrays import Complex, Luma, Real
-from waarmerk.core.blocks import block_sum
 from waarmerk.core.layout import TILE
 
 SPACING = 3
@@ -34,25 +33,36 @@ def laplacian(luma: Luma) -> Real:
     """Weighted spaced Laplacian r = 4 x - x(+-3, 0) - x(0, +-3), zero on a border of 3.
 
     Its gain at (fy, fx) cycles a pixel is 4 - 2 cos 6 pi fy - 2 cos 6 pi fx: it undoes a picture's 1 / f spectrum
-    up to f = 1/6. Each 8 x 8 block is scaled by its weight; a remainder beyond whole blocks is dropped. Strips of
-    rows, so that all passes but the first find their numbers in the cache.
+    up to f = 1/6. Each 8 x 8 block is scaled by its weight; a remainder beyond whole blocks is dropped.
     """
     a, size = SPACING, _WEIGHT_BLOCK
-    h, w = luma.shape[0] // size * size, luma.shape[1] // size * size
-    out = np.zeros((h, w), dtype=np.float32)
-    right = min(w, luma.shape[1] - a)
+    height, width = luma.shape
+    h, w = height // size * size, width // size * size
+    out = np.empty((h, w), dtype=np.float32)
+    # Strips of rows stay in the cache. Whole rows one after the other make every neighbour a plain step in memory, at
+    # the price of wrong numbers near the left and right edge, where the border is zero anyway.
+    pixels = np.ascontiguousarray(luma).ravel()
+    strip = np.empty((_STRIP, width), dtype=np.float32)
+    average = np.full(size, 1 / size**2, dtype=np.float32)
     for top in range(0, h, _STRIP):
-        strip = out[top : top + _STRIP]
-        first, last = max(top, a), min(top + len(strip), luma.shape[0] - a)
-        if first < last and a < right:
-            r = strip[first - top : last - top, a:right]
-            np.multiply(luma[first:last, a:right], 4, out=r)
-            r -= luma[first - a : last - a, a:right]
-            r -= luma[first + a : last + a, a:right]
-            r -= luma[first:last, : right - a]
-            r -= luma[first:last, 2 * a : right + a]
-        weight = _weight(block_sum(np.abs(strip), size, np.float32) * np.float32(1 / size**2))
-        strip *= weight.repeat(size, axis=0).repeat(size, axis=1)
+        r = strip[: min(_STRIP, h - top)]
+        first, last = max(top, a), min(top + len(r), height - a)
+        r[: first - top] = r[max(last - top, 0) :] = 0
+        if first < last:
+            i, j = first * width, last * width
+            inner = r[first - top : last - top].reshape(-1)
+            np.multiply(pixels[i:j], 4, out=inner)
+            for step in (a * width, -a * width, a, -a):
+                inner -= pixels[i + step : j + step]
+        r[:, :a] = r[:, max(width - a, 0) :] = 0
+        blocks = r[:, :w].reshape(len(r) // size, size, w)
+        rows = np.add.reduce(np.abs(blocks), axis=1)
+        weight = _weight((rows.reshape(-1, size) @ average).reshape(len(rows), w // size))
+        np.multiply(
+            blocks,
+            weight.repeat(size, axis=1)[:, None],
+            out=out[top : top + len(r)].reshape(blocks.shape),
+        )
     return out
 
 
@@ -66,13 +76,27 @@ def _window() -> Real:
     return line[:, None] * line
 
 
+@lru_cache(maxsize=1)
+def _smoothing() -> Real:
+    """(17, 17) float32: right factor that adds each column's neighbours, mirrored at the ends, and divides by 9.
+
+    It also turns a windowed block's magnitudes into grey levels of the white noise that would show them.
+    """
+    n = _WINDOW // 2 + 1
+    ones = np.eye(n) + np.eye(n, k=1) + np.eye(n, k=-1)
+    ones[1, 0] = ones[-2, -1] = 2
+    smoothing: Real = (ones / (9 * math.sqrt(float(np.sum(_window() ** 2))))).astype(np.float32)
+    return smoothing
+
+
 def whitened(luma: Luma) -> Real:
     """Short-time spectral whitening.
 
     Windows of 32 x 32, 24 apart: with m the block's magnitude smoothed over 3 x 3 bins, in grey levels of the white
     noise that would show it, each bin is divided by m^1.5 + 2, and the blocks are added up again. This turns down
     texture and codec noise where and at the frequency it stands; the exponent lies between whitening (1) and the
-    matched filter of a mark of constant strength (2), because the mark is stronger in texture.
+    matched filter of a mark of constant strength (2), because the mark is stronger in texture. The step of 24 is a
+    multiple of a JPEG's blocks, and less overlap loses heavily compressed pictures.
     """
     n, hop = _WINDOW, _HOP
     h, w = luma.shape
@@ -80,49 +104,48 @@ def whitened(luma: Luma) -> Real:
     padded = np.pad(luma, ((0, rows * hop + n - hop - h), (0, columns * hop + n - hop - w)), mode="symmetric")
     out = np.zeros_like(padded)
     blocks = np.lib.stride_tricks.sliding_window_view(padded, (n, n))[::hop, ::hop]
-    per_level = np.float32(1 / math.sqrt(float(np.sum(_window() ** 2))))
+    window = _window().reshape(-1)
+    average = np.full(n * n, 1 / n**2, dtype=np.float32)
     for first in range(0, rows, _ROWS_AT_ONCE):
-        part = blocks[first : first + _ROWS_AT_ONCE]
-        part = (part - part.mean(axis=(2, 3), keepdims=True)) * _window()
-        spectra: Complex = scipy.fft.rfft2(part, axes=(2, 3), overwrite_x=True)
-        m = _smooth3(np.sqrt(np.square(spectra.real) + np.square(spectra.imag))) * per_level
-        m *= np.sqrt(m)
-        m += np.float32(_WHITENING_FLOOR)
-        spectra /= m
-        white: Real = scipy.fft.irfft2(spectra, s=(n, n), axes=(2, 3), overwrite_x=True)
-        white *= _window()
-        for row, strip in enumerate(white, start=first):
+        part = blocks[first : first + _ROWS_AT_ONCE].copy().reshape(-1, n * n)
+        part -= (part @ average)[:, None]
+        part *= window
+        spectra: Complex = scipy.fft.rfft2(part.reshape(-1, n, n), overwrite_x=True)
+        spectra *= _gain(np.abs(spectra))
+        white: Real = scipy.fft.irfft2(spectra, s=(n, n), overwrite_x=True).reshape(-1, n * n)
+        white *= window
+        for row, strip in enumerate(white.reshape(-1, columns, n, n), start=first):
             _overlap_add(out[row * hop : row * hop + n], strip)
     return out[:h, :w]
 
 
+def _gain(magnitude: Real) -> Real:
+    """(B, 32, 17) magnitudes of windowed blocks -> 1 / (m^1.5 + 2), m smoothed; rows wrap, columns mirror."""
+    lines = magnitude.reshape(-1, magnitude.shape[2])
+    smooth = np.empty_like(magnitude)
+    within = smooth.reshape(lines.shape)[
+        1:-1
+    ]  # all but two lines of every block; those mix blocks and are set anew
+    np.add(lines[:-2], lines[2:], out=within)
+    within += lines[1:-1]
+    smooth[:, 0] = magnitude[:, -1] + magnitude[:, 0] + magnitude[:, 1]
+    smooth[:, -1] = magnitude[:, -2] + magnitude[:, -1] + magnitude[:, 0]
+    m = smooth.reshape(lines.shape) @ _smoothing()
+    gain: Real = np.sqrt(m)
+    gain *= m
+    gain += np.float32(_WHITENING_FLOOR)
+    return np.reciprocal(gain, out=gain).reshape(magnitude.shape)
+
+
 def _overlap_add(rows: Real, strip: Real) -> None:
-    """Add (B, 32, 32) blocks, each 24 to the right of the one before, to (32, W) rows in place."""
-    for first in (0, 1):  # every second block stands clear of the next
-        every = strip[first::2]
-        if len(every):
-            start = rows[:, first * _HOP :]
-            down, right = start.strides
-            places = np.lib.stride_tricks.as_strided(
-                start, (_WINDOW, len(every), _WINDOW), (down, 2 * _HOP * right, right)
-            )
-            places += every.swapaxes(0, 1)
-
-
-def _smooth3(magnitude: Real) -> Real:
-    """(..., 32, 17) -> 3 x 3 mean; rows wrap, columns mirror at the ends."""
-    rows = magnitude.copy()
-    rows[..., 1:, :] += magnitude[..., :-1, :]
-    rows[..., 0, :] += magnitude[..., -1, :]
-    rows[..., :-1, :] += magnitude[..., 1:, :]
-    rows[..., -1, :] += magnitude[..., 0, :]
-    out = rows.copy()
-    out[..., 1:] += rows[..., :-1]
-    out[..., :-1] += rows[..., 1:]
-    out[..., 0] += rows[..., 1]
-    out[..., -1] += rows[..., -2]
-    out /= 9
-    return out
+    """Add (B, 32, 32) blocks, each 24 to the right of the one before, to (32, W) rows in place; `strip` is used up."""
+    hop, end = _HOP, len(strip) * _HOP
+    strip[1:, :, : _WINDOW - hop] += strip[:-1, :, hop:]
+    # Blocks side by side first: numpy copies short runs far faster than it adds them.
+    line = np.empty((_WINDOW, len(strip), hop), dtype=np.float32)
+    np.copyto(line, strip[:, :, :hop].swapaxes(0, 1))
+    rows[:, :end] += line.reshape(_WINDOW, end)
+    rows[:, end : end + _WINDOW - hop] += strip[-1, :, hop:]
 
 
 def to_tiles(residual: Real, top: int = 0, left: int = 0) -> npt.NDArray[np.float32]:
