@@ -6,6 +6,8 @@
     2. whitened     the same on the whitened residual, for codecs and texture
     3. turned       rotation, scale, aspect and mirror from the spectrum, resampled, then as 2
     4. pilotless    shift and super-tile from the sync itself, for pictures whose pilots somebody took out
+    5. slight       thorough only: the same after every slight turn and change of scale that the last of the pilots
+                    or their lines speak for
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from waarmerk.core.evidence import Basis, Evidence, Status
 from waarmerk.core.keys import EpochKeys, KeyRing
 from waarmerk.core.layout import TILE, octave_scale
 
-from . import alignment, geometry, residual, upright, words
+from . import alignment, geometry, residual, slight, upright, words
 from .rectify import rectified
 from .tiles import TileSpectra, tile_spectra
 
@@ -36,6 +38,8 @@ _SYNC_TRIES = 2
 _TWO_WAYS, _THREE_WAYS = math.log10(2), math.log10(3)  # of the least of so many bounds
 _SPECTRUM_SIDES = (200, 350)  # pixels at half size: below, half size is too small; above, it is enough
 _RESYNC_PEAK = 5.8  # seldom reached without a mark; the search costs a few dozen milliseconds
+_SLIGHT_TRIES, _SLIGHT_LINES = 6, 3  # maps; each costs a resampling and a search by the sync
+_EVERY_WAY = tuple(range(alignment.DIHEDRALS))
 _UPRIGHT = (0, 2)  # a spectrum knows a picture's turn up to half a turn
 
 
@@ -124,7 +128,7 @@ class _Search:
         views = _views(luma)
         if not views:
             return ImageReading(Status.NOT_CHECKED)
-        for stage in (self._as_it_lies, self._whitened, self._turned, self._pilotless):
+        for stage in (self._as_it_lies, self._whitened, self._turned, self._pilotless, self._slight):
             for keys in self.ring.epochs:
                 for reading in stage(views, keys):
                     if reading.status is Status.FOUND:
@@ -160,11 +164,34 @@ class _Search:
         chips = chips_of(keys.pattern)
         for view in views[:1]:
             plane = _padded(view.whitened)
-            effort = upright.THOROUGH if self.thorough else upright.QUICK
-            found = upright.align_pilotless(plane, chips, effort)
-            if found is not None:
-                how = {"stage": "pilotless", "factor": view.factor}
-                yield from self._decoded(plane, chips, keys, 0, how, found, places=effort.places)
+            how = {"stage": "pilotless", "factor": view.factor}
+            yield from self._by_sync(plane, chips, keys, how)
+
+    def _slight(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
+        if not self.thorough:
+            return
+        chips, view = chips_of(keys.pattern), views[0]
+        likely = slight.candidates(view.whitened, chips, keep=_SLIGHT_TRIES)
+        lines = geometry.candidates(view.spectrum, chips, keep=_SLIGHT_LINES)
+        for score, b in [*(c for c in likely if c[0] >= slight.PEAK), *lines]:
+            plane = rectified(view.whitened, b)
+            if plane is None:
+                continue
+            how = {"stage": "slight", "factor": view.factor, "score": score, "matrix": b.tolist()}
+            plane = _padded(plane)
+            yield from self._aligned(plane, chips, keys, 0, how, (0,))
+            yield from self._by_sync(plane, chips, keys, how, (0,))
+
+    def _by_sync(
+        self, plane: Real, chips: Chips, keys: EpochKeys, how: _How, dihedrals: tuple[int, ...] = _EVERY_WAY
+    ) -> Iterator[ImageReading]:
+        """Decode where the sync stands out. What it leaves out is counted as if tried: see docs/statistics.md."""
+        effort = upright.THOROUGH if self.thorough else upright.QUICK
+        most = self.attempts + 2 * _SYNC_TRIES
+        found = upright.align_pilotless(plane, chips, effort, dihedrals=dihedrals)
+        if found is not None:
+            yield from self._decoded(plane, chips, keys, 0, how, found, places=effort.places)
+        self.attempts = most
 
     def _aligned(
         self,
@@ -173,7 +200,7 @@ class _Search:
         keys: EpochKeys,
         spacing: int,
         how: _How,
-        dihedrals: tuple[int, ...] = tuple(range(alignment.DIHEDRALS)),
+        dihedrals: tuple[int, ...] = _EVERY_WAY,
     ) -> Iterator[ImageReading]:
         """Decode where the pilots stand out."""
         plane = _padded(plane)

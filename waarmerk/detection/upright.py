@@ -48,7 +48,7 @@ class Effort:
 
     @property
     def places(self) -> int:
-        """That a search may end at, for the presence bound."""
+        """That a search may end at, for the presence bound; `DIHEDRALS` however few were tried."""
         return DIHEDRALS * self.size**2 * len(self.fine) ** 2
 
 
@@ -101,7 +101,13 @@ def _fine_shift(product: Complex, row: int, column: int, effort: Effort) -> tupl
     return float(rows[i]), float(columns[j])
 
 
-def align_pilotless(residual: Real, chips: Chips, effort: Effort = QUICK) -> Alignment | None:
+def align_pilotless(
+    residual: Real,
+    chips: Chips,
+    effort: Effort = QUICK,
+    *,
+    dihedrals: tuple[int, ...] = tuple(range(DIHEDRALS)),
+) -> Alignment | None:
     """The strongest sync peak, if it stands out; `peak` is signed, `shift` modulo 128.
 
     Args:
@@ -109,7 +115,7 @@ def align_pilotless(residual: Real, chips: Chips, effort: Effort = QUICK) -> Ali
     """
     small = _reduced(residual, effort.size)
     best: tuple[float, int, int, int, Complex] | None = None
-    for dihedral in range(DIHEDRALS):
+    for dihedral in dihedrals:
         products = scipy.fft.rfft2(turn(small, dihedral)) * _templates(chips, effort)
         planes: Real = scipy.fft.irfft2(products, s=small.shape)
         at = int(np.argmax(np.abs(planes)))
