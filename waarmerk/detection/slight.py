@@ -88,9 +88,8 @@ def _maps(turns: npt.NDArray[np.float64], scales: npt.NDArray[np.float64]) -> Ma
 
 
 def _grid(reach: float, step: float) -> npt.NDArray[np.float64]:
-    count = math.ceil(reach / step)
-    grid: npt.NDArray[np.float64] = np.arange(-count, count + 1) * (reach / count)
-    return grid
+    """From -reach to reach, 0 among them, at most `step` apart."""
+    return np.linspace(-reach, reach, 2 * math.ceil(reach / step) + 1)
 
 
 def _scores(centred: _Centred, chips: Chips, which: Index, maps: Matrix, side: int) -> Real:
