@@ -175,12 +175,6 @@ def measure(arguments: argparse.Namespace) -> Json:
 # ------------------------------------------------------------------------------------------------------ judgement
 
 
-def median_ms(times: Json, name: str) -> float | None:
-    """Over the pictures that have it."""
-    values = [of[name] for of in times.values() if name in of]
-    return statistics.median(values) if values else None
-
-
 def multiple(times: Json, name: str) -> float | None:
     """Median over pictures of the time over JPEG decode and encode of the same picture."""
     values = [of[name] / sum(of[y] for y in YARDSTICK) for of in times.values() if name in of]
@@ -194,9 +188,10 @@ def keys_factor(times: Json, many: str, one: str) -> float | None:
 
 
 def growth(results: Json, name: str) -> float | None:
-    """Median CPU at 12 MP over that at 1 MP."""
-    small, large = (median_ms(results["times"].get(label, {}), name) for label in ("1 MP", "12 MP"))
-    return large / small if small and large else None
+    """CPU at 12 MP over that at 1 MP of the same picture, median over the pictures that have both."""
+    small, large = (results["times"].get(label, {}) for label in ("1 MP", "12 MP"))
+    both = [p for p in large if name in large[p] and name in small.get(p, {})]
+    return statistics.median(large[p][name] / small[p][name] for p in both) if both else None
 
 
 def advantage(times: Json, peer: str, act: str) -> float | None:
