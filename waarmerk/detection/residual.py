@@ -10,11 +10,9 @@ import math
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 import scipy.fft
 
 from waarmerk.core.arrays import Complex, Luma, Real
-from waarmerk.core.layout import TILE
 
 SPACING = 3
 _WEIGHT_BLOCK = 8
@@ -146,11 +144,3 @@ def _overlap_add(rows: Real, strip: Real) -> None:
     np.copyto(line, strip[:, :, :hop].swapaxes(0, 1))
     rows[:, :end] += line.reshape(_WINDOW, end)
     rows[:, end : end + _WINDOW - hop] += strip[-1, :, hop:]
-
-
-def to_tiles(residual: Real, top: int = 0, left: int = 0) -> npt.NDArray[np.float32]:
-    """Zero-pad `top` and `left` in front, the rest behind, to (rows, columns, 128, 128) tiles (a view or copy)."""
-    h, w = residual.shape
-    padded = np.pad(residual, ((top, -(h + top) % TILE), (left, -(w + left) % TILE)))
-    rows, columns = padded.shape[0] // TILE, padded.shape[1] // TILE
-    return padded.reshape(rows, TILE, columns, TILE).swapaxes(1, 2)

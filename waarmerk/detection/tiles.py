@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,7 +22,7 @@ from waarmerk.core.arrays import Complex, Index, Real
 from waarmerk.core.chips import CACHED_KEYS, Band, Chips
 from waarmerk.core.layout import RADIUS_MAX, SLOPE, SUPER, TILE, Harmonics
 
-from .residual import SPACING, to_tiles
+from .residual import SPACING
 
 _SMOOTHING = 9
 _COLUMNS = (
@@ -61,10 +62,29 @@ def _response(band: Band, spacing: int) -> Real:
 def _fold_super(values: Complex) -> Complex:
     """(rows, columns, K) -> (8, 8, K): tiles a super-tile apart say the same and are added."""
     rows, columns, k = values.shape
-    padded = np.zeros((-(-rows // SUPER) * SUPER, -(-columns // SUPER) * SUPER, k), dtype=np.complex64)
-    padded[:rows, :columns] = values
-    folded: Complex = padded.reshape(-1, SUPER, padded.shape[1] // SUPER, SUPER, k).sum(axis=(0, 2))
+    folded = np.zeros((SUPER, SUPER, k), dtype=np.complex64)
+    for i in range(0, rows, SUPER):
+        for j in range(0, columns, SUPER):
+            part = values[i : i + SUPER, j : j + SUPER]
+            folded[: part.shape[0], : part.shape[1]] += part
     return folded
+
+
+def _rows_of_spectra(residual: Real, top: int, left: int) -> Iterator[Complex]:
+    """Zero-pad `top` and `left` in front, the rest behind, to whole tiles; spectra of one row of tiles after the other.
+
+    Yields:
+        (columns, 128, 43) complex64: all rows and the lowest columns of each tile's half spectrum.
+    """
+    height, width = residual.shape
+    columns = -(-(width + left) // TILE)
+    strip = np.zeros((TILE, columns * TILE), dtype=np.float32)
+    for start in range(-top, height, TILE):
+        first, last = max(start, 0), min(start + TILE, height)
+        strip[: first - start] = strip[last - start :] = 0
+        strip[first - start : last - start, left : left + width] = residual[first:last]
+        half = scipy.fft.rfft(strip.reshape(TILE, columns, TILE), axis=2)[..., :_COLUMNS]
+        yield scipy.fft.fft(half.swapaxes(0, 1), axis=1).astype(np.complex64, copy=False)
 
 
 @lru_cache(maxsize=CACHED_KEYS)
@@ -82,6 +102,14 @@ def _displacement_grid() -> npt.NDArray[np.float64]:
     return np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
+@lru_cache(maxsize=CACHED_KEYS)
+def _displaced_pilots(chips: Chips) -> Complex:
+    """(K_pilot, D) complex64: right factor of pilots that shows how well each displacement explains them."""
+    steered = np.exp(2j * np.pi / TILE * (chips.pilot.k @ _displacement_grid().T)).astype(np.complex64)
+    displaced: Complex = np.conj(chips.pilot_phasor)[:, None] * steered
+    return displaced
+
+
 def _displacements(pilots: Complex, chips: Chips) -> npt.NDArray[np.float64] | None:
     """(rows, columns, K_pilot) steered, normalised pilots -> (rows, columns, 2) pixels, or None where nothing moves.
 
@@ -92,8 +120,7 @@ def _displacements(pilots: Complex, chips: Chips) -> npt.NDArray[np.float64] | N
     if rows * columns < _MIN_TILES:
         return None
     grid = _displacement_grid()
-    template = np.conj(chips.pilot_phasor)[:, None] * np.exp(2j * np.pi / TILE * (chips.pilot.k @ grid.T))
-    surface = (pilots @ template.astype(np.complex64)).real
+    surface = (pilots @ _displaced_pilots(chips)).real
     surface = scipy.ndimage.uniform_filter(surface, (3, 3, 1), mode="constant")
     best = surface.argmax(axis=2)
     seen = grid[best].reshape(-1, 2)
@@ -138,15 +165,17 @@ def tile_spectra(
         elastic: let the pilots correct each tile's place.
     """
     whole = [math.floor(s + 0.5) for s in shift]
-    tiles = to_tiles(residual, -whole[0] % TILE, -whole[1] % TILE)
-    columns = scipy.fft.rfft(tiles, axis=3)[..., :_COLUMNS]
-    spectra: Complex = scipy.fft.fft(columns, axis=2)
-    power = np.sum(np.square(spectra.real) + np.square(spectra.imag), axis=(0, 1))
+    at, k, (pilot, sync, payload) = _places(chips)
+    power = np.zeros((TILE, _COLUMNS), dtype=np.float32)
+    rows = []
+    for spectra in _rows_of_spectra(residual, -whole[0] % TILE, -whole[1] % TILE):
+        parts = spectra.view(np.float32)  # real and imaginary in turn
+        power += np.einsum("cij,cij->ij", parts, parts).reshape(TILE, _COLUMNS, 2).sum(axis=2)
+        rows.append(spectra.reshape(len(spectra), -1).take(at, axis=1))
     local = scipy.ndimage.uniform_filter(power, _SMOOTHING, mode=("wrap", "nearest"))
     local += np.float32(1e-9) * local.max() + np.float32(1e-30)
-    at, k, (pilot, sync, payload) = _places(chips)
     scale: Real = (1 / np.sqrt(local)).ravel()[at].astype(np.float32)
-    values = spectra.reshape(*spectra.shape[:2], -1).take(at, axis=2)
+    values = np.stack(rows)
     values *= scale * steering(k, np.subtract(shift, whole))
     displacement = _displacements(values[..., pilot], chips) if elastic else None
     if displacement is not None:
@@ -156,9 +185,10 @@ def tile_spectra(
         for band, part in ((chips.sync, sync), (chips.payload, payload))
     ]
     unit = np.float32(1 / max(float(strengths[0].mean()), 1e-30))
+    folded = _fold_super(values)
     return TileSpectra(
-        _fold_super(values[..., sync]),
-        _fold_super(values[..., payload]),
+        np.ascontiguousarray(folded[..., sync]),
+        np.ascontiguousarray(folded[..., payload]),
         strengths[0] * unit,
         strengths[1] * unit,
     )
