@@ -1,9 +1,10 @@
-"""Rotation, scale, aspect and mirror of a picture, from its power spectrum alone.
+"""Rotation, scale, stretch and mirror of a picture, from its power spectrum alone.
 
 A mark's pilots are lines in the spectrum. If picture coordinates are x' = A x, a harmonic k of the tile shows at
-f' = B k / 128 cycles a pixel with B = A^-T. Shifts do not matter. Three coarse searches give B: plain scales and plain
-turns one by one, log-polar correlation (rotation and scale are shifts) and log-log correlation (two axis scales are
-shifts), each with its mirror; least squares on the lines themselves makes it exact to a fraction of a line's width.
+f' = B k / 128 cycles a pixel with B = A^-T. Shifts do not matter. Two coarse searches give B: plain scales and plain
+turns one by one; and log-polar correlation, where a turn and a scale are shifts, with the pilots stretched by a little
+in every direction beforehand: any B is a mirror or none, a turn, a scale and a stretch. Least squares on the lines
+themselves, near ones first, makes it exact to a fraction of a line's width.
 
 Reference:
     O'Ruanaidh, Pun, "Rotation, scale and translation invariant spread spectrum digital image watermarking",
@@ -13,333 +14,259 @@ Reference:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
 import scipy.ndimage
 
-from waarmerk.core.arrays import Index, Real
+from waarmerk.core.arrays import Complex, Index, Real
 from waarmerk.core.chips import CACHED_KEYS, Chips
 from waarmerk.core.layout import TILE
 
-BINS = 512  # of the spectrum, per cycle a pixel
-_OVERLAP = 0.3
-_TUKEY = 0.35
-_CAP = 20.0  # times the local mean; a line of a flat picture is no better than one of a lively one
-_F_MIN, _F_MAX = 0.010, 0.49
-_RADII, _ANGLES = 320, 512
-_LOGS = 192
-_ROUNDS = ((0.5, 1.6), (0.75, 1.4), (1.0, 1.2), (1.0, 1.0))  # (share of the pilots, spread in bins)
-_MIN_LINES = 8
-_MAX_STRETCH = 1.8  # one way against the other; beyond, a picture is hardly recognisable
-MIN_SCORE = 2.8  # pictures without a mark reach 1 to 4.5; resampling costs more than the search before it
+from .spectrum import BINS, F_MAX, Frequencies, Spectrum, nearest, places, scale_of
 
 Matrix = npt.NDArray[np.float64]
 """(2, 2) float64, rows (y, x); (C, 2, 2) where there are several."""
 
-Bins: TypeAlias = npt.NDArray[np.float64]
-"""Frequencies in bins of 1 / 512 cycle a pixel."""
+_F_LOW, _F_HIGH = 0.012, 0.49
+_RADII, _ANGLES = 160, 216
+_STEP = math.log(_F_HIGH / _F_LOW) / _RADII
+_STRETCHES, _STRETCH_STEP = 4, 0.07  # rings of a hexagonal grid; log of one axis' scale over the other's
+_LONG_STRETCHES = (0.35, 0.42)  # beyond, along the picture's axes only
+_SOFTNESS = 0.5  # samples; of a line in the log-polar plane
+_LEVEL = 3.0  # times the mean, and the deviation; what is stronger counts no more
+_STREAK = 40  # radii; a fourth of all
+_EQUALISING = 1.3  # rings are divided by this power of their deviation
+_COARSE, _HALFWAY = 32, 12  # coarse candidates to refine, and to refine to the end
+_ROUNDS = (
+    (3, 30, 2.5),
+    (2, 56, 1.6),
+    (2, 84, 1.3),
+    (2, 112, 1.0),
+)  # (reach in bins, nearest lines, spread in bins)
+_MIN_LINES = 8
+_MAX_STRETCH = 1.8  # one way against the other; beyond, a picture is hardly recognisable
+MIN_SCORE = 2.4  # pictures without a mark reach 1 to 5
+_MIRROR = np.diag([-1.0, 1.0])
 
 
-@dataclass(frozen=True, slots=True)
-class Spectrum:
-    """Normalised power.
-
-    Attributes:
-        power: (512, 257) float32, local mean 1, capped; row index fy 512 modulo 512, column fx 512.
-        soft: the same, 3 x 3 mean, for the coarse search.
-    """
-
-    power: Real
-    soft: Real
-
-
-def spectrum_of(residual: Real) -> Spectrum:
-    """Welch's averaged power of a residual, flattened."""
-    size = [min(BINS, n) for n in residual.shape]
-    window = np.outer(_tukey(size[0]), _tukey(size[1]))
-    total = np.zeros((BINS, BINS // 2 + 1), dtype=np.float32)
-    for top in _starts(residual.shape[0], size[0]):
-        for left in _starts(residual.shape[1], size[1]):
-            segment = residual[top : top + size[0], left : left + size[1]] * window
-            half = scipy.fft.rfft2(segment, s=(BINS, BINS))
-            total += np.square(half.real) + np.square(half.imag)
-    power = _flatten(total)
-    return Spectrum(power, scipy.ndimage.uniform_filter(power, 3, mode=("wrap", "mirror")))
-
-
-def _tukey(n: int) -> Real:
-    """(n,) flat, with half a cosine over 17.5 % on either side."""
-    x = np.minimum(np.arange(n), n - 1 - np.arange(n)) / max(n - 1, 1)
-    window: Real = np.sin(np.pi / 2 * np.minimum(2 * x / _TUKEY, 1)).astype(np.float32) ** 2
-    return window
-
-
-def _starts(length: int, size: int) -> list[int]:
-    count = 1 if length <= size else math.ceil((length - size) / (size * (1 - _OVERLAP))) + 1
-    return [round(i * (length - size) / max(count - 1, 1)) for i in range(count)]
-
-
-def _flatten(power: Real) -> Real:
-    """Local mean to 1, capped, then again; block grid and axes to 1."""
-    flat = power / (scipy.ndimage.uniform_filter(power, 17, mode=("wrap", "mirror")) + 1e-20)
-    np.minimum(flat, _CAP, out=flat)
-    flat /= scipy.ndimage.uniform_filter(flat, 13, mode=("wrap", "mirror")) + 1e-20
-    grid = BINS // 8
-    for row in range(0, BINS, grid):
-        for column in range(0, BINS // 2 + 1, grid):
-            flat[
-                np.ix_(
-                    np.arange(row - 1, row + 2) % BINS,
-                    np.clip(np.arange(column - 1, column + 2), 0, BINS // 2),
-                )
-            ] = 1
-    flat[:2] = flat[-1:] = 1
-    flat[:, :2] = 1
-    return flat
-
-
-def _sample(spectrum: Real, fy: Bins, fx: Bins) -> Real:
-    """Linear interpolation at frequencies in bins, either half plane; 1 beyond the Nyquist frequency."""
-    sign = np.where(fx < 0, -1.0, 1.0)
-    beyond = (np.abs(fy) > BINS / 2 - 1) | (np.abs(fx) > BINS / 2 - 1)
-    at = np.stack([np.mod(fy * sign, BINS), np.abs(fx)])
-    values: Real = scipy.ndimage.map_coordinates(spectrum, at, order=1, mode="grid-wrap")
-    values[beyond] = 1
-    return values
-
-
-def _nearest(fy: Bins, fx: Bins) -> Index:
-    """Flat places in a (512, 257) half spectrum nearest to frequencies in bins, fx >= 0."""
-    rows = np.mod(np.rint(fy).astype(np.intp), BINS)
-    return rows * (BINS // 2 + 1) + np.rint(fx).astype(np.intp)
+def _lines(chips: Chips) -> Frequencies:
+    """(P, 2) the pilots in cycles a canonical pixel."""
+    return chips.pilot.k / TILE
 
 
 @lru_cache(maxsize=1)
-def _polar_grid() -> Index:
-    """(320, 512): radius by angle, -90 to 90 degrees."""
-    radius = BINS * _F_MIN * (_F_MAX / _F_MIN) ** (np.arange(_RADII) / (_RADII - 1))
+def _stretches() -> Matrix:
+    """(C, 2, 2) symmetric, of determinant 1: none, then small ones in every direction."""
+    reach = range(-_STRETCHES, _STRETCHES + 1)
+    around = [(i + j / 2, j * math.sqrt(3) / 2) for i in reach for j in reach if abs(i + j) <= _STRETCHES]
+    logs = [(_STRETCH_STEP * a, _STRETCH_STEP * b) for a, b in around]
+    logs += [(sign * s, 0.0) for s in _LONG_STRETCHES for sign in (1, -1)]
+    # exp of the symmetric matrix [[a, b], [b, -a]] / 2
+    out = []
+    for a, b in logs:
+        half = math.hypot(a, b) / 2
+        part = math.sinh(half) / half if half else 1.0
+        out.append(math.cosh(half) * np.eye(2) + part / 2 * np.array([[a, b], [b, -a]]))
+    return np.stack(out)
+
+
+@lru_cache(maxsize=2)
+def _polar_grid(two: bool) -> Index:
+    """(160, 216) places: radius by angle, -90 to 90 degrees."""
+    radius = _F_LOW * np.exp(_STEP * np.arange(_RADII))
     angle = np.pi * (np.arange(_ANGLES) / _ANGLES - 0.5)
-    return _nearest(radius[:, None] * np.sin(angle), radius[:, None] * np.cos(angle))
+    f = radius[:, None, None] * np.stack([np.sin(angle), np.cos(angle)], axis=-1)
+    return nearest(f, two, widening=True)
 
 
-@lru_cache(maxsize=1)
-def _log_grid() -> Index:
-    """(2, 192, 192): |fy| by |fx|, for fy fx > 0 and < 0."""
-    f = BINS * _F_MIN * (_F_MAX / _F_MIN) ** (np.arange(_LOGS) / (_LOGS - 1))
-    fy, fx = np.meshgrid(f, f, indexing="ij")
-    return np.stack([_nearest(fy, fx), _nearest(-fy, fx)])
-
-
-def _splat(shape: tuple[int, int], at: npt.NDArray[np.float64], wrap: bool) -> Real:
-    """Unit impulses at fractional places, softened by a Gaussian of one sample."""
-    out = np.zeros(shape, dtype=np.float32)
+def _splat(at: npt.NDArray[np.float64]) -> Real:
+    """(160, 216) unit impulses at fractional places, softened; both axes wrap."""
+    out = np.zeros((_RADII, _ANGLES), dtype=np.float32)
     base = np.floor(at).astype(int)
     part = at - base
     for dy in (0, 1):
         for dx in (0, 1):
             share = np.abs(1 - dy - part[:, 0]) * np.abs(1 - dx - part[:, 1])
-            rows, columns = base[:, 0] + dy, base[:, 1] + dx
-            columns = columns % shape[1] if wrap else np.clip(columns, 0, shape[1] - 1)
-            np.add.at(out, (np.clip(rows, 0, shape[0] - 1), columns), share)
-    smooth: Real = scipy.ndimage.gaussian_filter(out, 1.0, mode=("constant", "wrap" if wrap else "constant"))
-    return smooth
-
-
-def _logs(f: npt.NDArray[np.float64], steps: int) -> npt.NDArray[np.float64]:
-    place: npt.NDArray[np.float64] = np.log(f / _F_MIN) / math.log(_F_MAX / _F_MIN) * (steps - 1)
-    return place
+            np.add.at(out, ((base[:, 0] + dy) % _RADII, (base[:, 1] + dx) % _ANGLES), share)
+    soft: Real = scipy.ndimage.gaussian_filter(out, _SOFTNESS, mode="wrap")
+    return soft
 
 
 @lru_cache(maxsize=CACHED_KEYS)
-def _polar_templates(chips: Chips) -> npt.NDArray[np.complex64]:
-    """(2, .., ..) conjugate transforms of the pilots in log-polar, plain and mirrored (kx -> -kx)."""
-    k = chips.pilot.k.astype(np.float64)
+def _polar_templates(chips: Chips) -> Complex:
+    """(C, 160, 109) complex64 conjugate transforms of the pilots in log-polar, one for each stretch."""
     planes = []
-    for mirror in (1, -1):
-        angle = np.arctan2(k[:, 0] * mirror, k[:, 1])
-        at = np.stack(
-            [_logs(np.hypot(k[:, 0], k[:, 1]) / TILE, _RADII), (angle / np.pi + 0.5) * _ANGLES], axis=1
-        )
-        planes.append(_splat((_RADII, _ANGLES), at, wrap=True))
-    return np.conj(scipy.fft.rfft2(np.stack(planes), s=(2 * _RADII, _ANGLES))).astype(np.complex64)
+    for stretch in _stretches():
+        f = _lines(chips) @ stretch.T
+        rows = np.log(np.hypot(f[:, 0], f[:, 1]) / _F_LOW) / _STEP
+        columns = (np.arctan2(f[:, 0], f[:, 1]) / np.pi + 0.5) * _ANGLES
+        planes.append(_splat(np.stack([rows, columns], axis=1)))
+    return np.conj(scipy.fft.rfft2(np.stack(planes))).astype(np.complex64)
 
 
-@lru_cache(maxsize=CACHED_KEYS)
-def _log_templates(chips: Chips) -> npt.NDArray[np.complex64]:
-    """(2 turns, 2 quadrants, .., ..): pilots in log-log by sign of ky kx, plain and with the axes exchanged."""
-    k = chips.pilot.k.astype(np.float64)
-    turns = []
-    for exchange in (False, True):
-        rows = k[:, ::-1] if exchange else k
-        quadrants = []
-        for sign in (1, -1):
-            of = np.sign(k[:, 0]) == sign
-            at = np.stack([_logs(np.abs(rows[of, i]) / TILE, _LOGS) for i in (0, 1)], axis=1)
-            quadrants.append(_splat((_LOGS, _LOGS), at, wrap=False))
-        turns.append(np.stack(quadrants))
-    return np.conj(scipy.fft.rfft2(np.stack(turns), s=(2 * _LOGS, 2 * _LOGS))).astype(np.complex64)
+def _polar_plane(spectrum: Spectrum) -> Real:
+    """(160, 216) the spectrum by log radius and angle.
+
+    Less its mean along the angle near by, so that an edge's line through the spectrum does not look like pilots; rings
+    of about equal deviation, since the farther ones are smoother; peaks capped.
+    """
+    plane = np.minimum(spectrum.soft.take(_polar_grid(spectrum.two)), np.float32(_LEVEL))
+    plane -= scipy.ndimage.uniform_filter1d(plane, _STREAK, axis=0, mode="nearest")
+    plane /= plane.std(axis=1, keepdims=True) ** np.float32(_EQUALISING) + np.float32(1e-6)
+    capped: Real = np.minimum(plane, np.float32(_LEVEL) * plane.std())
+    return capped
 
 
-def _tops(plane: Real, count: int, reach: int = 4) -> list[tuple[int, int, float]]:
-    """The `count` highest places of a correlation, none within `reach` of another; height in deviations."""
-    work = plane.copy()
-    deviation = float(plane.std()) + 1e-12
-    found = []
-    for _ in range(count):
-        row, column = np.unravel_index(int(np.argmax(work)), work.shape)
-        found.append((int(row), int(column), float(plane[row, column]) / deviation))
-        work[
-            np.ix_(
-                np.arange(row - reach, row + reach + 1) % work.shape[0],
-                np.arange(column - reach, column + reach + 1) % work.shape[1],
-            )
-        ] = -np.inf
-    return found
+def _polar_candidates(spectrum: Spectrum, chips: Chips) -> list[Matrix]:
+    """The best turn and scale of each stretch, mirrored or not: the highest peaks of these.
 
-
-def _contrast(plane: Real, axis: int | None) -> Real:
-    """Zero mean along an axis, so that an edge's line through the spectrum does not look like pilots."""
-    contrast: Real = plane - plane.mean(axis=axis, keepdims=True)
-    return contrast
-
-
-def _polar_candidates(spectrum: Spectrum, chips: Chips, count: int) -> list[tuple[float, Matrix]]:
-    polar = _contrast(spectrum.soft.take(_polar_grid()), 0)
-    transform = scipy.fft.rfft2(polar, s=(2 * _RADII, _ANGLES))
-    planes: Real = scipy.fft.irfft2(transform * _polar_templates(chips), s=(2 * _RADII, _ANGLES))
-    step = math.log(_F_MAX / _F_MIN) / (_RADII - 1)
-    found = []
-    for plane, mirror in zip(planes, (1, -1), strict=True):
-        for row, column, height in _tops(plane, count):
-            scale = math.exp(step * (row if row < _RADII else row - 2 * _RADII))
+    Both axes wrap: scales 0.15 and 6.1 are the same shift, and the lines themselves tell them apart.
+    """
+    transform = scipy.fft.rfft2(_polar_plane(spectrum))
+    # Reversed angles: a mirrored picture.
+    reversed_ = np.conj(transform[-np.arange(_RADII) % _RADII])
+    heights, found = [], []
+    for mirrored, half in ((False, transform), (True, reversed_)):
+        for template, stretch in zip(_polar_templates(chips), _stretches(), strict=True):
+            plane: Real = scipy.fft.irfft2(half * template, s=(_RADII, _ANGLES))
+            at = int(plane.argmax())
+            row, column = divmod(at, _ANGLES)
+            heights.append(float(plane.flat[at]) / (float(plane.std()) + 1e-12))
+            scale = math.exp(_STEP * (row if row < _RADII / 2 else row - _RADII))
             angle = math.pi * column / _ANGLES
             sin, cos = math.sin(angle), math.cos(angle)
-            # (fy, fx) = scale (r sin(t + angle), r cos(t + angle)) for k = (r sin t, r cos t)
-            turn = np.array([[cos, sin], [-sin, cos]])
-            found.append((height, scale * turn @ np.diag([mirror, 1.0])))
-    return found
-
-
-def _log_candidates(spectrum: Spectrum, chips: Chips, count: int) -> list[tuple[float, Matrix]]:
-    quadrants = spectrum.soft.take(_log_grid())
-    quadrants = np.stack([_contrast(_contrast(q, 0), 1) for q in quadrants])
-    transform = scipy.fft.rfft2(quadrants, s=(2 * _LOGS, 2 * _LOGS))
-    step = math.log(_F_MAX / _F_MIN) / (_LOGS - 1)
-    found = []
-    for exchange, templates in enumerate(_log_templates(chips)):
-        for mirror in (1, -1):
-            product = transform[::mirror] * templates
-            plane: Real = scipy.fft.irfft2(product.sum(axis=0), s=(2 * _LOGS, 2 * _LOGS))
-            for row, column, height in _tops(plane, count):
-                scales = [math.exp(step * (n if n < _LOGS else n - 2 * _LOGS)) for n in (row, column)]
-                b = np.diag([mirror * scales[0], scales[1]])
-                found.append((height, b[:, ::-1] if exchange else b))
-    return found
+            # (fy, fx) = scale (r sin(t + angle), r cos(t + angle)) for stretched lines (r sin t, r cos t)
+            turned = scale * np.array([[cos, sin], [-sin, cos]]) @ stretch
+            found.append(_MIRROR @ turned if mirrored else turned)
+    return [found[n] for n in np.argsort(heights)[::-1][:_COARSE]]
 
 
 @lru_cache(maxsize=1)
 def _plain_maps() -> Matrix:
     """(C, 2, 2): the geometries most pictures have been through, finely stepped.
 
-    Scales 0.22 .. 4.5 the four ways a spectrum can tell apart, and turns by any angle at scale 1, with mirrors.
+    Scales 0.25 .. 6.7 the four ways a spectrum can tell apart, and turns by any angle at scale 1, with mirrors.
     """
-    quarter, mirror = np.array([[0.0, 1.0], [-1.0, 0.0]]), np.diag([1.0, -1.0])
-    scales = np.exp(np.arange(math.log(0.22), math.log(4.5), 0.004))
-    ways = (np.eye(2), mirror, quarter, quarter @ mirror)
+    quarter = np.array([[0.0, 1.0], [-1.0, 0.0]])
+    scales = np.exp(np.arange(math.log(0.25), math.log(6.7), 0.004))
+    ways = (np.eye(2), _MIRROR, quarter, quarter @ _MIRROR)
     angles = np.radians(np.arange(0.0, 180.0, 0.15))
     turns = np.array([[np.cos(angles), np.sin(angles)], [-np.sin(angles), np.cos(angles)]]).transpose(2, 0, 1)
-    return np.concatenate([*(scales[:, None, None] * way for way in ways), turns, turns @ mirror])
+    return np.concatenate([*(scales[:, None, None] * way for way in ways), turns, turns @ _MIRROR])
 
 
-@lru_cache(maxsize=CACHED_KEYS)
-def _plain_places(chips: Chips) -> tuple[Index, Real]:
+@lru_cache(maxsize=2 * CACHED_KEYS)
+def _plain_places(chips: Chips, two: bool) -> tuple[Index, Real]:
     """(C, P) flat places of every plain map's lines, and (C,) one over the root of the number of lines inside."""
-    predicted = (chips.pilot.k / TILE * BINS) @ _plain_maps().swapaxes(1, 2)
-    inside = np.abs(predicted).max(axis=2) < BINS / 2 - 2
-    sign = np.where(predicted[..., 1] < 0, -1.0, 1.0)
-    places = _nearest(predicted[..., 0] * sign, np.where(inside, np.abs(predicted[..., 1]), 0))
-    lines = inside.sum(axis=1)
+    predicted = _lines(chips) @ _plain_maps().swapaxes(1, 2)
+    lines = np.count_nonzero(np.abs(predicted).max(axis=2) < F_MAX, axis=1)
     scale = np.where(lines >= _MIN_LINES, 1 / np.sqrt(np.maximum(lines, 1)), 0)
-    # Lines beyond the Nyquist frequency look at the axes, where a spectrum is level.
-    return np.where(inside, places, 0).astype(np.int32), scale.astype(np.float32)
+    return nearest(predicted, two), scale.astype(np.float32)
 
 
-def _plain_candidates(spectrum: Spectrum, chips: Chips, count: int) -> list[tuple[float, Matrix]]:
+def _plain_candidates(spectrum: Spectrum, chips: Chips, count: int) -> list[Matrix]:
     """The best plain maps by the lines' mean power itself: surer than a correlation peak where it applies."""
-    places, scale = _plain_places(chips)
-    level = spectrum.soft - spectrum.soft.mean()
-    level[0, 0] = 0
-    scores = level.take(places).sum(axis=1) * scale
+    at, scale = _plain_places(chips, spectrum.two)
+    level = np.minimum(spectrum.soft[: len(spectrum.power)], np.float32(_LEVEL)) - np.float32(1)
+    level[0] = 0
+    scores = level.take(at).sum(axis=1) * scale
     found = []
     for _ in range(count):
         best = int(np.argmax(scores))
-        found.append((float(scores[best]), _plain_maps()[best]))
+        found.append(_plain_maps()[best])
         scores[max(0, best - 3) : best + 4] = -np.inf
     return found
 
 
-def _refined(spectrum: Spectrum, chips: Chips, b: Matrix) -> tuple[Real, Matrix]:
-    """Least squares on the lines' centroids, near frequencies first.
+def _refined(
+    spectrum: Spectrum, chips: Chips, b: Matrix, rounds: tuple[tuple[int, int, float], ...] = _ROUNDS
+) -> tuple[Real, Matrix]:
+    """Least squares on the lines' centroids, near lines first.
 
     Args:
         b: (C, 2, 2) candidates.
+        rounds: (reach in bins, how many of the nearest lines, spread in bins).
 
     Returns:
         (C,) scores: the mean power at the predicted lines less its expectation, times the root of their number; and
         the (C, 2, 2) refined candidates.
     """
-    k = chips.pilot.k / TILE * BINS
-    radius = chips.pilot.radius
-    reach = np.arange(-2.0, 3.0)
-    for share, spread in _ROUNDS:
+    k = _lines(chips)
+    for reach, count, spread in rounds:
         predicted = k @ b.swapaxes(1, 2)  # (C, P, 2)
-        inside = np.abs(predicted).max(axis=2) < BINS / 2 - 4
-        use = inside & (radius <= np.quantile(radius, share))
-        centre = np.where(use[..., None], np.rint(predicted), 0.0)
-        fy = centre[..., 0, None, None] + reach[:, None]
-        fx = centre[..., 1, None, None] + reach
-        patch = np.maximum(_pick(spectrum.power, fy, fx) - 1.5, 0)
-        away = (fy - predicted[..., 0, None, None]) ** 2 + (fx - predicted[..., 1, None, None]) ** 2
-        patch = patch * np.exp(-away / (2 * spread**2))
-        mass = patch.sum(axis=(2, 3)) + 1e-9
-        seen = (
-            np.stack([(patch * fy).sum(axis=(2, 3)), (patch * fx).sum(axis=(2, 3))], axis=2) / mass[..., None]
+        count = min(count, len(k))
+        near = np.argpartition((predicted**2).sum(axis=2), count - 1, axis=1)[:, :count]
+        predicted = np.take_along_axis(predicted, near[..., None], axis=1)
+        bins = scale_of(predicted, spectrum.two)[..., None]
+        inside = np.abs(predicted).max(axis=2) < F_MAX
+        away, mass = _centroids(
+            spectrum, np.where(inside[..., None], predicted * bins, 0), bins, reach, spread
         )
-        weight = np.where(use, np.minimum(mass, 30.0), 0.0)
-        # Normal equations of seen = B k, two unknowns a row.
-        normal = np.einsum("cp,pi,pj->cij", weight, k, k) + 1e-6 * np.eye(2)
-        moment = np.einsum("cp,cpi,pj->cij", weight, seen, k)
-        solution = moment @ np.linalg.inv(normal)
-        sound = (np.abs(np.linalg.det(solution)) > 1e-3) & (use.sum(axis=1) >= _MIN_LINES)
+        weight = np.where(inside, np.minimum(mass, 30.0), 0.0)[..., None]
+        # Normal equations of seen = B k in bins, two unknowns a row.
+        lines = k[near] * bins
+        weighted = (lines * weight).swapaxes(1, 2)
+        moment = (weighted @ (predicted * bins + away)).swapaxes(1, 2)
+        solution = moment @ np.linalg.inv(weighted @ lines + 1e-6 * np.eye(2))
+        sound = (np.abs(np.linalg.det(solution)) > 1e-3) & (inside.sum(axis=1) >= _MIN_LINES)
         b = np.where(sound[:, None, None], solution, b)
-    predicted = k @ b.swapaxes(1, 2)
-    inside = np.abs(predicted).max(axis=2) < BINS / 2 - 2
-    values = np.minimum(_sample(spectrum.power, predicted[..., 0], predicted[..., 1]), 6.0) - 1
+    return _scores(spectrum, k @ b.swapaxes(1, 2)), b
+
+
+def _centroids(
+    spectrum: Spectrum, at: Frequencies, bins: Real, reach: int, spread: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Where the power around predicted lines has its centre.
+
+    Args:
+        at: (C, P, 2) predicted lines in bins.
+        bins: (C, P, 1) bins per cycle a pixel.
+        reach: whole bins to look at on either side.
+        spread: in bins, of the Gaussian around the prediction that power is weighted by.
+
+    Returns:
+        (C, P, 2) distance from the prediction in bins, and (C, P) the weighted power above the mean.
+    """
+    steps = np.arange(-reach, reach + 1)
+    centre = np.rint(at).astype(np.intp)
+    rows, columns = centre[..., 0, None, None] + steps[:, None], centre[..., 1, None, None] + steps
+    patch = np.maximum(spectrum.power.take(places(rows, columns, bins[..., None] > BINS)) - 1.5, 0)
+    offsets = (centre - at)[..., None] + steps  # (C, P, 2, S)
+    bell = np.exp(-(offsets**2) / (2 * spread**2))
+    patch = patch * bell[..., 0, :, None] * bell[..., 1, None, :]
+    mass = patch.sum(axis=(2, 3)) + 1e-9
+    moments = np.stack([patch.sum(axis=3), patch.sum(axis=2)], axis=2)
+    away: npt.NDArray[np.float64] = (moments * offsets).sum(axis=3) / mass[..., None]
+    return away, mass
+
+
+def _scores(spectrum: Spectrum, predicted: Frequencies) -> Real:
+    """(C, P, 2) predicted lines -> (C,) their mean power less 1 times the root of their number; 0 for too few."""
+    inside = np.abs(predicted).max(axis=2) < F_MAX
+    scale = scale_of(predicted, spectrum.two)
+    at = np.where(inside[..., None], predicted * scale[..., None], 0)
+    base = np.floor(at)
+    part = at - base
+    base = base.astype(np.intp)
+    value = np.zeros(inside.shape)
+    for dy in (0, 1):
+        for dx in (0, 1):
+            share = np.abs(1 - dy - part[..., 0]) * np.abs(1 - dx - part[..., 1])
+            value += share * spectrum.power.take(places(base[..., 0] + dy, base[..., 1] + dx, scale > BINS))
     lines = inside.sum(axis=1)
-    scores = np.where(inside, values, 0).sum(axis=1) / np.sqrt(np.maximum(lines, 1))
-    return np.where(lines >= _MIN_LINES, scores, 0).astype(np.float32), b
+    total = np.where(inside, np.minimum(value, 6.0) - 1, 0).sum(axis=1)
+    scores: Real = np.where(lines >= _MIN_LINES, total / np.sqrt(np.maximum(lines, 1)), 0).astype(np.float32)
+    return scores
 
 
-def _pick(power: Real, fy: Bins, fx: Bins) -> Real:
-    """Power at whole bins, either half plane."""
-    sign = np.where(fx < 0, -1, 1)
-    rows = np.mod(fy * sign, BINS).astype(np.intp)
-    picked: Real = power[rows, np.minimum(np.abs(fx), BINS // 2).astype(np.intp)]
-    return picked
-
-
-def candidates(
-    spectrum: Spectrum, chips: Chips, *, each: int = 3, keep: int = 3
-) -> list[tuple[float, Matrix]]:
+def candidates(spectrum: Spectrum, chips: Chips, *, keep: int = 3) -> list[tuple[float, Matrix]]:
     """The `keep` likeliest (score, B) that score at least `MIN_SCORE`, best first, no two alike."""
-    searches = (_plain_candidates, _polar_candidates, _log_candidates)
-    coarse = [found for search in searches for found in search(spectrum, chips, each)]
-    scores, refined = _refined(spectrum, chips, np.stack([b for _, b in coarse]))
+    coarse = _plain_candidates(spectrum, chips, 3) + _polar_candidates(spectrum, chips)
+    scores, refined = _refined(spectrum, chips, np.stack(coarse), _ROUNDS[:2])
+    scores, refined = _refined(spectrum, chips, refined[np.argsort(-scores)[:_HALFWAY]], _ROUNDS[2:])
     distinct: list[tuple[float, Matrix]] = []
     for n in np.argsort(-scores):
         b = refined[n]

@@ -4,7 +4,8 @@
 
     1. as it lies   spaced Laplacian, pilots, sync, decode, at one and at half size
     2. whitened     the same on the whitened residual, for codecs and texture
-    3. turned       rotation, scale, aspect and mirror from the spectrum, resampled, then as 2
+    3. turned       rotation, scale, stretch and mirror from the spectrum, perspective and the marked part from the
+                    pilots, resampled, then as 2
     4. pilotless    shift and super-tile from the sync itself, for pictures whose pilots somebody took out
     5. slight       thorough only: the same after every slight turn and change of scale that the last of the pilots
                     or their lines speak for
@@ -27,8 +28,9 @@ from waarmerk.core.evidence import Basis, Evidence, Status
 from waarmerk.core.keys import EpochKeys, KeyRing
 from waarmerk.core.layout import TILE, octave_scale
 
-from . import alignment, geometry, residual, slight, upright, words
-from .rectify import rectified
+from . import alignment, geometry, pilots, residual, slight, upright, words
+from .rectify import rectified, rectified_at
+from .spectrum import Spectrum, spectrum_of
 from .tiles import TileSpectra, tile_spectra
 
 SCHEME = "waarmerk.image"
@@ -36,7 +38,8 @@ MIN_SIDE = 96  # pixels; less never decoded
 PEAK = 4.8  # pilots over their deviation; the best of 2^17 places of an unmarked picture is 4 to 5.5
 _SYNC_TRIES = 2
 _TWO_WAYS, _THREE_WAYS = math.log10(2), math.log10(3)  # of the least of so many bounds
-_SPECTRUM_SIDES = (200, 350)  # pixels at half size: below, half size is too small; above, it is enough
+_SPECTRUM_SIDE = 300  # pixels at half size: below, a window at full size sees most of a picture
+_HALF_SIZE_SCALE = 1.15  # of a frequency map; up to here half size shows all pilots but a few
 _RESYNC_PEAK = 5.8  # seldom reached without a mark; the search costs a few dozen milliseconds
 _SLIGHT_TRIES, _SLIGHT_LINES = 6, 3  # maps; each costs a resampling and a search by the sync
 _EVERY_WAY = tuple(range(alignment.DIHEDRALS))
@@ -70,9 +73,10 @@ _How = dict[str, object]
 class _View:
     """A picture at one working size and its residuals, each made at most once for all keys."""
 
-    def __init__(self, luma: Luma, factor: int) -> None:
+    def __init__(self, luma: Luma, factor: int, half: _View | None = None) -> None:
         self.factor = factor
         self._luma = luma
+        self._half = half
 
     @cached_property
     def luma(self) -> Luma:
@@ -87,27 +91,24 @@ class _View:
         return residual.whitened(self.luma)
 
     @cached_property
-    def spectrum(self) -> geometry.Spectrum:
-        return geometry.spectrum_of(self.whitened)
+    def spectrum(self) -> Spectrum:
+        """In cycles a pixel of this view; with the view of half the size where that helps."""
+        half = self._half
+        large = half is not None and min(half.luma.shape) >= _SPECTRUM_SIDE
+        return spectrum_of(self.whitened, half.whitened if half is not None and large else None)
+
+    def showing(self, b: geometry.Matrix) -> _View:
+        """The smaller view where it holds the pilots of a frequency map, else this."""
+        enough = self.spectrum.two and float(np.linalg.norm(b, 2)) < _HALF_SIZE_SCALE
+        return self._half if enough and self._half is not None else self
 
 
 def _views(luma: Luma) -> list[_View]:
     """At one canonical pixel a pixel as if never resized, and at half that: cut from or grown to larger."""
     first = octave_scale(*luma.shape)
-    return [_View(luma, f) for f in (first, 2 * first) if min(luma.shape) // f >= MIN_SIDE]
-
-
-def _for_spectrum(views: list[_View]) -> list[_View]:
-    """The views whose spectra to search for lines.
-
-    At half size one window of 512 sees most of a picture and its lines stand out best, but a picture that was shrunk
-    has lost the upper ones there; where it may have been, both are searched.
-    """
-    full, half = views[0], views[-1]
-    side = min(half.luma.shape)
-    if half is full or side < _SPECTRUM_SIDES[0]:
-        return [full]
-    return [half] if side >= _SPECTRUM_SIDES[1] else [half, full]
+    half = _View(luma, 2 * first) if min(luma.shape) // (2 * first) >= MIN_SIDE else None
+    views = [_View(luma, first, half)] if min(luma.shape) // first >= MIN_SIDE else []
+    return [*views, half] if half is not None else views
 
 
 def _padded(plane: Real) -> Real:
@@ -152,13 +153,14 @@ class _Search:
     def _turned(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
         chips = chips_of(keys.pattern)
         fine = views[0]
-        for view in reversed(views) if self.thorough else _for_spectrum(views):
-            for score, b in geometry.candidates(view.spectrum, chips, keep=8 if self.thorough else 3):
-                # B is in cycles a pixel of the view it was found in.
-                plane = rectified(fine.whitened, b * (fine.factor / view.factor))
-                if plane is not None:
-                    how = {"stage": "turned", "factor": fine.factor, "score": score, "matrix": b.tolist()}
-                    yield from self._aligned(plane, chips, keys, 0, how, _UPRIGHT)
+        for score, b in geometry.candidates(fine.spectrum, chips, keep=16 if self.thorough else 6):
+            view = fine.showing(b)
+            factor = view.factor // fine.factor
+            place = pilots.placed(view.whitened, chips, factor * b)
+            plane = None if place is None else rectified_at(fine.whitened, place, factor)
+            if plane is not None:
+                how = {"stage": "turned", "factor": fine.factor, "score": score, "matrix": b.tolist()}
+                yield from self._aligned(plane, chips, keys, 0, how, _UPRIGHT)
 
     def _pilotless(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
         chips = chips_of(keys.pattern)
