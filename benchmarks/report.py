@@ -5,11 +5,10 @@ from __future__ import annotations
 from benchmarks.common import ROOT, Benchmark, Json, load
 from benchmarks.kernels import bench_image
 from benchmarks.load import soak
-from benchmarks.quality import decodes, nulls, robustness, security
+from benchmarks.quality import decodes, nulls, security
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 ALL: tuple[Benchmark, ...] = (
-    robustness.BENCHMARK,
     decodes.BENCHMARK,
     nulls.BENCHMARK,
     security.BENCHMARK,

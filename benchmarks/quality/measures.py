@@ -12,7 +12,7 @@ import numpy.typing as npt
 import scipy.ndimage
 
 BLOCK = 16  # pixels a side
-FLAT_STD, TEXTURED_STD = 2.0, 20.0  # grey levels, of a block's luma
+FLAT_STD, NEAR_WHITE = 2.0, 235.0  # grey levels, of a block's luma: its deviation, its mean
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 Rgb = npt.NDArray[np.uint8]
@@ -21,7 +21,7 @@ Mask = npt.NDArray[np.bool_]
 
 def luma(rgb: Rgb) -> npt.NDArray[np.float64]:
     """(H, W, 3) uint8 -> (H, W), Rec. 601."""
-    return rgb @ np.array([0.299, 0.587, 0.114])
+    return np.asarray(rgb @ np.array([0.299, 0.587, 0.114]))
 
 
 def psnr(original: Rgb, marked: Rgb, visible: Mask) -> float:
@@ -54,22 +54,30 @@ def _blocks(plane: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     return cut.reshape(-1, BLOCK, BLOCK, *plane.shape[2:])
 
 
-def block_deviations(original: Rgb, visible: Mask) -> npt.NDArray[np.float64]:
-    """(N,) standard deviation of luma of each wholly visible 16 x 16 block."""
-    whole = _blocks(visible).all(axis=(1, 2))
-    return np.asarray(_blocks(luma(original))[whole]).std(axis=(1, 2))
+def _visible_blocks(
+    original: Rgb, visible: Mask
+) -> tuple[Mask, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(N,) which blocks are wholly visible; of those the mean and the standard deviation of luma."""
+    whole = np.asarray(_blocks(visible).all(axis=(1, 2)))
+    planes = np.asarray(_blocks(luma(original))[whole])
+    return whole, planes.mean(axis=(1, 2)), planes.std(axis=(1, 2))
 
 
-def is_textured(original: Rgb, visible: Mask) -> bool:
-    """More than half of the blocks have a deviation over 20: more change is allowed there."""
-    return float(np.mean(block_deviations(original, visible) > TEXTURED_STD)) > 0.5
+def _rms(original: Rgb, marked: Rgb, whole: Mask, chosen: Mask) -> tuple[float, int]:
+    """Root of the mean squared RGB difference over the chosen ones of the whole blocks, and how many those are."""
+    if not chosen.any():
+        return 0.0, 0
+    difference = _blocks(marked.astype(np.float32) - original)[whole][chosen]
+    return float(np.sqrt(np.mean(np.square(difference, dtype=np.float64)))), int(chosen.sum())
 
 
 def flat_rms(original: Rgb, marked: Rgb, visible: Mask) -> tuple[float, int]:
     """Root of the mean squared RGB difference over all flat blocks (deviation under 2), and how many there are."""
-    flat = block_deviations(original, visible) < FLAT_STD
-    if not flat.any():
-        return 0.0, 0
-    whole = _blocks(visible).all(axis=(1, 2))
-    difference = _blocks(marked.astype(float) - original)[whole][flat]
-    return float(np.sqrt(np.mean(difference**2))), int(flat.sum())
+    whole, _, deviations = _visible_blocks(original, visible)
+    return _rms(original, marked, whole, deviations < FLAT_STD)
+
+
+def near_white_rms(original: Rgb, marked: Rgb, visible: Mask) -> tuple[float, int]:
+    """The same over those flat blocks whose mean luma is over 235."""
+    whole, means, deviations = _visible_blocks(original, visible)
+    return _rms(original, marked, whole, (deviations < FLAT_STD) & (means > NEAR_WHITE))

@@ -59,11 +59,10 @@ def test_its_unmarked_twin_says_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [*attacks.REQUIRED, "aspect 80 %", "rotate 33 expanded", "social", "jpeg q30"]
+    "name", [*attacks.SHORT, "height 120 %", "rotate 33", "rotate 45, expanded", "social", "jpeg q30"]
 )
 def test_the_id_survives(marked: Image.Image, name: str) -> None:
-    attack = {**attacks.REQUIRED, **attacks.FURTHER}[name]
-    assert images.read(_luma(attack(marked)), RING).mark_id == MARK_ID
+    assert images.read(_luma(attacks.SUITE[name](marked)), RING).mark_id == MARK_ID
 
 
 @pytest.mark.parametrize("how", list(Image.Transpose))

@@ -303,7 +303,7 @@ class Marker:
             pattern=draw.pattern,
             offset=draw.offset,
         )
-        robustness = _robustness(log10_p)
+        robustness = robustness_of(log10_p)
         if log10_p <= _SURELY_READ or read(luma, self.key_ring).mark_id == draw.mark_id:
             return _Check(robustness, log10_p)
         return _Check(Robustness.WEAK, log10_p, (_ONLY_MATCHED,))
@@ -341,7 +341,8 @@ def _packet_warnings(picture: Picture) -> tuple[MediaWarning, ...]:
     return () if warning is None else (warning,)
 
 
-def _robustness(log10_p: float) -> Robustness:
+def robustness_of(log10_p: float) -> Robustness:
+    """The class of a matched check's bound; `CannotHoldMark` where none is reached."""
     for bound, robustness in _CLASSES:
         if log10_p <= bound:
             return robustness
