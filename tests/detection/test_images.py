@@ -10,10 +10,9 @@ from PIL import Image
 from benchmarks import attacks, pictures
 from tests.rings import TENANT, ring_of
 from waarmerk.core import payload
-from waarmerk.core.chips import chips_of
 from waarmerk.core.errors import ShapeError
 from waarmerk.core.evidence import Status
-from waarmerk.detection import images, residual, upright, words
+from waarmerk.detection import images, words
 from waarmerk.marking.images import embed
 
 RING = ring_of()
@@ -154,21 +153,6 @@ def test_evidence_says_a_class_in_public_and_the_value_in_private(marked: Image.
     assert evidence.mark_id == "fedcba9876543210"
     assert evidence.details == {"false_alarm": "below_1e-12"}
     assert evidence.private["log10_p"] == reading.log10_p
-
-
-def test_the_sync_alone_finds_shift_and_turn_and_a_thorough_look_sees_more() -> None:
-    chips = chips_of(RING.current.pattern)
-    planes = pictures.cartoon(16, 640, 640)
-    plane = residual.whitened(_luma(_marked(planes)))
-    quick = upright.align_pilotless(plane, chips)
-    thorough = upright.align_pilotless(plane, chips, upright.THOROUGH)
-    assert quick is not None
-    assert thorough is not None
-    for found in (quick, thorough):
-        assert found.dihedral == 0
-        assert found.shift == pytest.approx((-555 % 128, -901 % 128), abs=1)
-    assert abs(thorough.peak) > 1.3 * abs(quick.peak)
-    assert upright.align_pilotless(residual.whitened(_luma(Image.fromarray(planes))), chips) is None
 
 
 @pytest.mark.parametrize("size", [(128, 6000), (6000, 150), (190, 12000)])

@@ -1,12 +1,19 @@
 """Shift and turn of a picture whose pilots are gone, from the sync harmonics alone.
 
-The sync's phases differ from tile to tile, so folding cannot take them out. They repeat every 1024 pixels: the
-residual, folded to a super-tile and cut to the lower part of its bandwidth, is correlated at every shift and in all
-eight ways a square can lie with the sync of several patterns at a time. Only unrotated, unscaled pictures are found.
+The sync's phases differ from tile to tile, so folding cannot take them out. They repeat every 1024 pixels. With X the
+whitened spectrum of the residual folded to a super-tile, T_g the spectrum of the summed sync of a group of patterns,
+and the sum over a square band of frequencies that holds half of the sync,
+
+    Z_g(s) = sum_f X(f) conj T_g(f) exp(2 pi i f s / 1024),     peak = max over s, g of |Z_g(s)| / deviation
+
+at every fourth shift s, since the band is a quarter of the spectrum wide, and in all eight ways a square can lie. The
+band does not lie around zero, where pictures are loudest, so Z is complex and its magnitude counts; the exact shift
+turns it real. Only unrotated, unscaled pictures are found.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,86 +26,117 @@ from waarmerk.core.arrays import Complex, Real
 from waarmerk.core.chips import CACHED_KEYS, Chips
 from waarmerk.core.layout import PATTERNS, SUPER, SUPER_TILE, TILE
 
-from .alignment import DIHEDRALS, Alignment, turn
+from .alignment import DIHEDRALS, Alignment
 
-PEAK = 5.9  # over the deviation; the best of 2^22 places of an unmarked picture is 5 to 5.9
-_SMOOTHING = 33  # bins of 1 / 1024 cycle: as wide as the tiles' own 9 x 9 would be, near enough
+PEAK = 6.1  # over the deviation; the best of 2^22 places of an unmarked picture is 5 to 6
+_REDUCTION = 4
+SIZE = SUPER_TILE // _REDUCTION  # bins of the band, and shifts, either way
+_WIDTH = TILE // _REDUCTION  # harmonics of the band, either way
+_FIRST_KX = 6  # the band: -16 <= ky < 16, 6 <= kx < 38
+_REACH = (_FIRST_KX + _WIDTH) * SUPER  # bins of 1 / 1024 cycle that a band may reach, however it lies
+_SMOOTHING = 33  # bins: as wide as the tiles' own 9 x 9 would be, near enough
+_FINE = np.arange(-_REDUCTION / 2, _REDUCTION / 2 + 0.01, 0.5)  # shifts in pixels around a coarse peak
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How finely to look.
+    """How many patterns are summed into one template; each doubling costs 1.5 dB.
 
     Attributes:
-        reduction: share of the bandwidth is one over this.
-        group: patterns summed into one template; each doubling costs 1.5 dB.
+        upright: where the picture lies as it was marked.
+        turned: in the seven other ways.
     """
 
-    reduction: int
-    group: int
+    upright: int
+    turned: int
 
-    @property
-    def size(self) -> int:
-        return SUPER_TILE // self.reduction
-
-    @property
-    def fine(self) -> npt.NDArray[np.float64]:
-        """Shifts in pixels around a coarse peak."""
-        return np.arange(-self.reduction / 2, self.reduction / 2 + 0.01, 0.5)
+    def group(self, dihedral: int) -> int:
+        return self.turned if dihedral else self.upright
 
     @property
     def places(self) -> int:
         """That a search may end at, for the presence bound; `DIHEDRALS` however few were tried."""
-        return DIHEDRALS * self.size**2 * len(self.fine) ** 2
+        return DIHEDRALS * SIZE**2 * len(_FINE) ** 2
 
 
-QUICK = Effort(reduction=4, group=8)
-THOROUGH = Effort(reduction=2, group=4)
+QUICK = Effort(upright=1, turned=16)
+THOROUGH = Effort(upright=1, turned=4)
 
 
-@lru_cache(maxsize=CACHED_KEYS)
-def _templates(chips: Chips, effort: Effort) -> Complex:
-    """(G, n, n / 2 + 1) complex64: conjugate spectra of the summed, band-limited sync of each group of patterns."""
-    k = chips.sync.k
-    tile = TILE // effort.reduction
-    low = np.abs(k).max(axis=1) < tile // 2
-    half = np.zeros((PATTERNS // effort.group, SUPER, SUPER, tile, tile // 2 + 1), dtype=np.complex64)
-    for pattern in range(PATTERNS):
-        half[pattern // effort.group][..., k[low, 0] % tile, k[low, 1]] += chips.sync_phasors(pattern)[
-            ..., low
-        ]
-    tiles: Real = scipy.fft.irfft2(half, s=(tile, tile))
-    planes = tiles.swapaxes(2, 3).reshape(-1, effort.size, effort.size)
-    return np.conj(scipy.fft.rfft2(planes)).astype(np.complex64)
+@lru_cache(maxsize=2 * CACHED_KEYS)
+def _templates(chips: Chips, group: int) -> Complex:
+    """(64 / group, 256, 256) complex64: conjugate spectra in the band, from its corner, of each group's summed sync.
 
-
-def _reduced(residual: Real, size: int) -> Real:
-    """(H, W) -> (n, n): folded modulo 1024, whitened, the lowest n / 1024 of the band."""
-    h, w = residual.shape
-    padded = np.pad(residual, ((0, -h % SUPER_TILE), (0, -w % SUPER_TILE)))
-    folded = padded.reshape(-1, SUPER_TILE, padded.shape[1] // SUPER_TILE, SUPER_TILE).sum(axis=(0, 2))
-    spectrum: Complex = scipy.fft.rfft2(folded)
-    half = size // 2
-    low = np.concatenate([spectrum[:half, : half + 1], spectrum[-half:, : half + 1]])
-    power = np.square(low.real) + np.square(low.imag)
-    local = scipy.ndimage.uniform_filter(power, _SMOOTHING, mode=("wrap", "mirror"))
-    low = low / np.sqrt(local + np.float32(1e-6) * local.max() + np.float32(1e-30))
-    low[half] = 0  # the Nyquist lines have no partner
-    low[:, half] = 0
-    out: Real = scipy.fft.irfft2(low, s=(size, size))
+    Every tile is drawn at a quarter of the resolution with the band's corner as frequency zero.
+    """
+    ky, kx = chips.sync.k[:, 0] + _WIDTH // 2, chips.sync.k[:, 1] - _FIRST_KX
+    inside = (ky >= 0) & (ky < _WIDTH) & (kx >= 0) & (kx < _WIDTH)
+    out = np.empty((PATTERNS // group, SIZE, SIZE), dtype=np.complex64)
+    for first, template in zip(range(0, PATTERNS, group), out, strict=True):
+        tiles = np.zeros((SUPER, SUPER, _WIDTH, _WIDTH), dtype=np.complex64)
+        for pattern in range(first, first + group):
+            tiles[..., ky[inside], kx[inside]] += chips.sync_phasors(pattern)[..., inside]
+        plane = scipy.fft.ifft2(tiles).swapaxes(1, 2).reshape(SIZE, SIZE)
+        np.conj(scipy.fft.fft2(plane), out=template)
     return out
 
 
-def _fine_shift(product: Complex, row: int, column: int, effort: Effort) -> tuple[float, float]:
-    """The correlation's top around a coarse peak, by evaluating its spectrum at half-pixel steps."""
-    fy = scipy.fft.fftfreq(effort.size) / effort.reduction
-    fx = scipy.fft.rfftfreq(effort.size) / effort.reduction
-    rows, columns = row * effort.reduction + effort.fine, column * effort.reduction + effort.fine
-    surface = (
-        np.exp(2j * np.pi * np.outer(rows, fy)) @ product @ np.exp(2j * np.pi * np.outer(fx, columns))
-    ).real
+def _spectrum(residual: Real) -> Complex:
+    """(H, W) -> (2 R + 1, 2 R + 1): folded modulo 1024, transformed, whitened; both axes from -R to R = 296 bins."""
+    folded = np.zeros((SUPER_TILE, SUPER_TILE), dtype=np.float32)
+    for top in range(0, residual.shape[0], SUPER_TILE):
+        for left in range(0, residual.shape[1], SUPER_TILE):
+            part = residual[top : top + SUPER_TILE, left : left + SUPER_TILE]
+            folded[: part.shape[0], : part.shape[1]] += part
+    columns = scipy.fft.rfft(folded, axis=1)[:, : _REACH + 1]
+    whole = scipy.fft.fft(columns, axis=0)
+    half: Complex = np.concatenate([whole[-_REACH:], whole[: _REACH + 1]])
+    power = np.square(half.real) + np.square(half.imag)
+    local = scipy.ndimage.uniform_filter(power, _SMOOTHING, mode=("nearest", "mirror"))
+    half *= 1 / np.sqrt(local + np.float32(1e-6) * local.max() + np.float32(1e-30))
+    return np.concatenate([np.conj(half[::-1, :0:-1]), half], axis=1)
+
+
+def _band(spectrum: Complex, dihedral: int) -> Complex:
+    """The band of a picture's spectrum as it were if the picture were turned, (256, 256) from the band's corner.
+
+    x'(p) = x(-1 - p) has the spectrum X'(f) = X(-f) exp(2 pi i f / 1024): an axis that is turned round runs backwards
+    from the pixel before the first.
+    """
+    turned, rows_back, columns_back = spectrum, False, dihedral >= 4
+    if columns_back:
+        turned = turned[:, ::-1]
+    for _ in range(dihedral % 4):
+        turned, rows_back, columns_back = np.rot90(turned), not columns_back, rows_back
+    fy, fx = _frequencies()
+    band = turned[fy[0] + _REACH : fy[-1] + _REACH + 1, fx[0] + _REACH : fx[-1] + _REACH + 1].copy()
+    if rows_back:
+        band *= _phase(fy, 1.0)[:, None]
+    if columns_back:
+        band *= _phase(fx, 1.0)
+    return band
+
+
+@lru_cache(maxsize=1)
+def _frequencies() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The band's rows and columns in bins of 1 / 1024 cycle a pixel."""
+    return np.arange(SIZE) - SIZE // 2, np.arange(SIZE) + _FIRST_KX * SUPER
+
+
+def _phase(frequencies: npt.NDArray[np.int64], shift: npt.ArrayLike) -> Complex:
+    """exp(2 pi i f s / 1024) for every shift and frequency."""
+    angle = 2j * np.pi / SUPER_TILE * np.multiply.outer(np.asarray(shift), frequencies)
+    phase: Complex = np.exp(angle).astype(np.complex64)
+    return phase
+
+
+def _fine_peak(product: Complex, row: int, column: int) -> tuple[float, float, float]:
+    """Where around a coarse peak |Re Z| is largest, in half pixels, and the sign it has there."""
+    rows, columns = row * _REDUCTION + _FINE, column * _REDUCTION + _FINE
+    fy, fx = _frequencies()
+    surface = (_phase(fy, rows) @ product @ _phase(fx, columns).T).real
     i, j = np.unravel_index(int(np.argmax(np.abs(surface))), surface.shape)
-    return float(rows[i]), float(columns[j])
+    return float(rows[i]), float(columns[j]), math.copysign(1.0, surface[i, j])
 
 
 def align_pilotless(
@@ -111,20 +149,29 @@ def align_pilotless(
     """The strongest sync peak, if it stands out; `peak` is signed, `shift` modulo 128.
 
     Args:
-        residual: (H, W) float32, H and W whole tiles.
+        residual: (H, W) float32, whitened.
     """
-    small = _reduced(residual, effort.size)
-    best: tuple[float, int, int, int, Complex] | None = None
+    spectrum = _spectrum(residual)
+    best: tuple[float, int, int, int] = (0.0, 0, 0, 0)
     for dihedral in dihedrals:
-        products = scipy.fft.rfft2(turn(small, dihedral)) * _templates(chips, effort)
-        planes: Real = scipy.fft.irfft2(products, s=small.shape)
-        at = int(np.argmax(np.abs(planes)))
-        group, row, column = (int(n) for n in np.unravel_index(at, planes.shape))
-        peak = float(planes[group, row, column]) / (float(planes.std()) or 1.0)
-        if best is None or abs(peak) > abs(best[0]):
-            best = (peak, dihedral, row, column, products[group])
-    if best is None or abs(best[0]) < PEAK:
+        band = _band(spectrum, dihedral)
+        for number, template in enumerate(_templates(chips, effort.group(dihedral))):
+            magnitude = np.abs(scipy.fft.ifft2(band * template, overwrite_x=True))
+            at = int(magnitude.argmax())
+            deviation = math.sqrt(float(np.vdot(magnitude, magnitude)) / (2 * magnitude.size)) or 1.0
+            best = max(best, (float(magnitude.flat[at]) / deviation, dihedral, number, at))
+    peak, dihedral, number, at = best
+    if peak < PEAK:
         return None
-    peak, dihedral, row, column, product = best
-    fine = _fine_shift(product, row, column, effort)
-    return Alignment(dihedral, (fine[0] % TILE, fine[1] % TILE), peak)
+    product = _band(spectrum, dihedral) * _templates(chips, effort.group(dihedral))[number]
+    row, column, sign = _fine_peak(product, *divmod(at, SIZE))
+    return Alignment(dihedral, _in_turned((row, column), residual.shape, dihedral), sign * peak)
+
+
+def _in_turned(place: tuple[float, float], shape: tuple[int, ...], dihedral: int) -> tuple[float, float]:
+    """A place in the turned spectrum's picture, whose axes run backwards from -1, as one in the turned residual."""
+    height, width = shape
+    down, across = 0, width if dihedral >= 4 else 0
+    for _ in range(dihedral % 4):
+        down, across, height, width = width - across, down, width, height
+    return (place[0] + down) % TILE, (place[1] + across) % TILE
