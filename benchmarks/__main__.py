@@ -1,4 +1,4 @@
-"""`make bench`: each benchmark in a process of its own on one thread, then docs/benchmarks.md.
+"""`make bench`: each benchmark in a process of its own on one thread, then the two pages of figures in docs.
 
 Ends with 1 where a bar is missed.
 """
@@ -17,6 +17,7 @@ MODULES = (
     "benchmarks.quality.security",
     "benchmarks.kernels.bench_image",
 )
+PAGES = (("benchmarks.report",), ("benchmarks.quality.report", "--write-only"))
 
 
 def main() -> int:
@@ -25,8 +26,10 @@ def main() -> int:
         print(f"--- {module}", file=sys.stderr, flush=True)
         done = subprocess.run([sys.executable, "-m", module], cwd=ROOT, env=one_thread(), check=False)
         codes.append(done.returncode)
-    done = subprocess.run([sys.executable, "-m", "benchmarks.report"], cwd=ROOT, check=False)
-    return max(*codes, done.returncode)
+    for module, *options in PAGES:
+        done = subprocess.run([sys.executable, "-m", module, *options], cwd=ROOT, check=False)
+        codes.append(done.returncode)
+    return max(codes)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from benchmarks.common import ROOT, Benchmark, Json, load
 from benchmarks.kernels import bench_image
 from benchmarks.load import soak
@@ -19,10 +21,13 @@ _LONG = ((decodes.BENCHMARK, "decodes_long"), (nulls.BENCHMARK, "nulls_long"))
 _INTRODUCTION = """# What was measured
 
 Made by `make bench` from benchmarks/results/*.json; do not edit. Real pictures are those of the folder that
-`WAARMERK_CORPUS` names; made ones come from numbers and can be remade anywhere. Losses stand beside wins."""
+`WAARMERK_CORPUS` names; made ones come from numbers and can be remade anywhere. Losses stand beside wins.
+
+What the image mark survives, what it costs a picture and how other marks do: [image-quality.md](image-quality.md)."""
 
 
-def _conditions(result: Json) -> str:
+def conditions_line(result: Json) -> str:
+    """When, where and on what a result was measured."""
     c = result["conditions"]
     versions = ", ".join(f"{name} {number}" for name, number in c["versions"].items())
     changed = " with uncommitted changes" if c["changed_since_commit"] else ""
@@ -36,13 +41,17 @@ def _conditions(result: Json) -> str:
     )
 
 
+def verdict(missed: Sequence[str]) -> str:
+    """The bars that were missed, a sentence each."""
+    return "\n".join(["Bars missed:", "", *(f"- {m}" for m in missed)]) if missed else "No bar was missed."
+
+
 def _section(benchmark: Benchmark, name: str, title: str) -> list[str]:
     result = load(name)
     if result is None:
         return [f"## {title}", "Not run yet."]
     missed = benchmark.misses(result["results"])
-    verdict = "\n".join(["Bars missed:", "", *(f"- {m}" for m in missed)]) if missed else "No bar was missed."
-    return [f"## {title}", _conditions(result), verdict, benchmark.markdown(result["results"])]
+    return [f"## {title}", conditions_line(result), verdict(missed), benchmark.markdown(result["results"])]
 
 
 def write() -> None:

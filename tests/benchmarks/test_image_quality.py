@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from defusedxml.ElementTree import fromstring
 from PIL import Image
 
 from benchmarks import attacks, pictures, pipeline
 from benchmarks.common import Json
-from benchmarks.quality import robustness, sets
+from benchmarks.quality import contact_sheet, report, robustness, sets
 from waarmerk.core.evidence import Status
 from waarmerk.detection.images import ImageReading
 
@@ -205,3 +206,30 @@ def test_built_sets_are_named_by_a_manifest(tmp_path: Path, monkeypatch: pytest.
     )
     sets._write_manifest(tmp_path, [made])
     assert sets.pictures(source.set) == [made]
+
+
+# ------------------------------------------------------------------------------------------------------- the page
+
+
+def test_the_page_tells_wins_losses_and_what_the_reply_said() -> None:
+    lost = _row("text", name="pages", said="weak", outcomes=_lost("jpeg q20", "inverted"))
+    results = _results(_row(), lost, _row("text", "512", name="pages"))
+    assert "| jpeg q20 | 1/1 |  |  | 0/1 | 1/2 | 1/1 |" in report.attack_table(results, list(attacks.FIFTY))
+    assert report.losses(results) == "- pages (text): 2: jpeg q20, inverted"
+    assert "| weak | 1: 98.0% (49/50) | none |" in report.said_table(results)
+    assert "| text | 98.0% (49/50) | 100.0% (50/50) |" in report.kind_table(results)
+    assert "49/50 | 96/98 |" in report.picture_table(results)
+    assert "| PSNR over RGB, dB | 45.00 |" in report.summary_table(results)
+
+
+def test_every_plot_is_drawn_from_the_results() -> None:
+    drawn = report.plots(_results(_row(outcomes=_lost("jpeg q10"))))
+    assert set(drawn) == {f"recovery-{name}.svg" for name in ("jpeg", "resize", "crop", "kinds")}
+    for svg in drawn.values():
+        assert fromstring(svg).tag.endswith("svg")
+    assert "100.0% of 50" in drawn["recovery-kinds.svg"]
+
+
+def test_a_difference_is_shown_sixteen_times_about_grey() -> None:
+    original, marked = Image.new("RGB", (2, 2), (100, 100, 250)), Image.new("RGB", (2, 2), (102, 99, 240))
+    assert contact_sheet.difference(original, marked).getpixel((1, 1)) == (160, 112, 0)
