@@ -126,15 +126,18 @@ def _polar_candidates(spectrum: Spectrum, chips: Chips) -> list[Matrix]:
     Both axes wrap: scales 0.15 and 6.1 are the same shift, and the lines themselves tell them apart.
     """
     transform = scipy.fft.rfft2(_polar_plane(spectrum))
+    transform[0, 0] = 0  # so that a correlation's mean is 0, and its deviation one product
     # Reversed angles: a mirrored picture.
     reversed_ = np.conj(transform[-np.arange(_RADII) % _RADII])
     heights, found = [], []
     for mirrored, half in ((False, transform), (True, reversed_)):
         for template, stretch in zip(_polar_templates(chips), _stretches(), strict=True):
-            plane: Real = scipy.fft.irfft2(half * template, s=(_RADII, _ANGLES))
+            plane: Real = scipy.fft.irfft2(half * template, s=(_RADII, _ANGLES), overwrite_x=True)
             at = int(plane.argmax())
             row, column = divmod(at, _ANGLES)
-            heights.append(float(plane.flat[at]) / (float(plane.std()) + 1e-12))
+            heights.append(
+                float(plane.flat[at]) / (math.sqrt(float(np.vdot(plane, plane)) / plane.size) + 1e-12)
+            )
             scale = math.exp(_STEP * (row if row < _RADII / 2 else row - _RADII))
             angle = math.pi * column / _ANGLES
             sin, cos = math.sin(angle), math.cos(angle)

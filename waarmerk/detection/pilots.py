@@ -87,16 +87,21 @@ def _demodulated(plane: Real, chips: Chips, b: Matrix) -> tuple[_Blocks, Complex
     size = max(_BLOCK_MIN, math.ceil(max(h, w) / _BLOCKS))
     tops, lefts = np.arange(0, h, size), np.arange(0, w, size)
     f = chips.pilot.k / TILE @ b.T
-    down = np.exp(-2j * np.pi * np.outer(f[:, 0], np.arange(size))).astype(np.complex64)
-    across = np.exp(-2j * np.pi * np.outer(f[:, 1], np.arange(w))).astype(np.complex64)
-    turns = np.exp(-2j * np.pi * np.outer(tops, f[:, 0])).astype(np.complex64)
-    both = np.concatenate([down.real, down.imag])
+    down, across = (np.exp(-2j * np.pi * np.outer(f[:, axis], np.arange(size))) for axis in (0, 1))
+    both = np.concatenate([down.real, down.imag]).astype(np.float32)
+    parts = np.stack([across.real, across.imag], axis=2).astype(np.float32)
     values = np.empty((len(tops), len(lefts), len(f)), dtype=np.complex64)
+    strip = np.zeros((size, len(lefts) * size), dtype=np.float32)
     for row, top in enumerate(tops):
-        strip = plane[top : top + size]
-        sums = both[:, : len(strip)] @ strip
-        line = (sums[: len(f)] + 1j * sums[len(f) :]) * across
-        values[row] = np.add.reduceat(line, lefts, axis=1).T * turns[row]
+        lines = plane[top : top + size]
+        strip[: len(lines), :w] = lines
+        strip[len(lines) :] = 0
+        # (real and imaginary, P, columns, pixels) @ (P, pixels, real and imaginary)
+        sums = (both @ strip).reshape(2, len(f), len(lefts), size) @ parts
+        values[row].real = (sums[0, ..., 0] - sums[1, ..., 1]).T
+        values[row].imag = (sums[0, ..., 1] + sums[1, ..., 0]).T
+    values *= np.exp(-2j * np.pi * np.outer(tops, f[:, 0])).astype(np.complex64)[:, None]
+    values *= np.exp(-2j * np.pi * np.outer(lefts, f[:, 1])).astype(np.complex64)
     power = np.mean(np.square(values.real) + np.square(values.imag), axis=(0, 1))
     inside = np.abs(f).max(axis=1) < F_MAX
     values *= np.where(inside, np.conj(chips.pilot_phasor) / np.sqrt(power + np.float32(1e-30)), 0)
