@@ -16,6 +16,7 @@ MODULES = (
     "benchmarks.quality.nulls",
     "benchmarks.quality.security",
     "benchmarks.kernels.bench_image",
+    "benchmarks.peers.compare",
 )
 PAGES = (("benchmarks.report",), ("benchmarks.quality.report", "--write-only"))
 

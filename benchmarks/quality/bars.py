@@ -23,9 +23,9 @@ def svg(title: str, groups: Mapping[str, Mapping[str, tuple[int, int]]]) -> str:
         f'<text x="{LEFT}" y="20" font-size="14" font-weight="bold">{escape(title)}</text>',
     ]
     for n, name in enumerate(names):
-        x = LEFT + n * 130
-        out.append(f'<rect x="{x}" y="32" width="11" height="11" fill="{colours[name]}"/>')
-        out.append(f'<text x="{x + 17}" y="42">{escape(name)}</text>')
+        left = LEFT + n * 130
+        out.append(f'<rect x="{left}" y="32" width="11" height="11" fill="{colours[name]}"/>')
+        out.append(f'<text x="{left + 17}" y="42">{escape(name)}</text>')
     for percent in range(0, 101, 20):
         x = LEFT + _SPAN * percent / 100
         out.append(f'<line x1="{x:.0f}" y1="{TOP - 8}" x2="{x:.0f}" y2="{height - 10}" stroke="#e4e4e4"/>')

@@ -261,7 +261,10 @@ def _lines(results: Json, points: dict[float, str]) -> dict[str, list[tuple[floa
 
 def plots(results: Json) -> dict[str, str]:
     """Name of file -> SVG."""
-    percent = {"y": "recovered, %", "y_range": (0.0, 100.0), "y_step": 20.0}
+
+    def axes(title: str, x: str, x_range: tuple[float, float], x_step: float) -> curves.Axes:
+        return curves.Axes(title, x, "recovered, %", x_range, (0, 100), x_step, 20)
+
     dashed = frozenset({"512 px, all", "256 px, all"})
     by_kind = {
         kind: {
@@ -272,17 +275,13 @@ def plots(results: Json) -> dict[str, str]:
         for kind in KINDS
     }
     drawn = {
-        "recovery-jpeg.svg": (curves.Axes("JPEG", "quality", x_range=(10, 90), x_step=10, **percent), _CODED),
-        "recovery-resize.svg": (
-            curves.Axes("Resized", "factor", x_range=(0, 3), x_step=0.5, **percent),
-            _RESIZED,
-        ),
-        "recovery-crop.svg": (
-            curves.Axes("Cropped", "area kept, %", x_range=(0, 100), x_step=25, **percent),
-            _CROPPED,
-        ),
+        "recovery-jpeg.svg": (axes("JPEG", "quality", (10, 90), 10), _CODED),
+        "recovery-resize.svg": (axes("Resized", "factor", (0, 3), 0.5), _RESIZED),
+        "recovery-crop.svg": (axes("Cropped", "area kept, %", (0, 100), 25), _CROPPED),
     }
-    made = {name: curves.svg(axes, _lines(results, points), dashed) for name, (axes, points) in drawn.items()}
+    made = {
+        name: curves.svg(frame, _lines(results, points), dashed) for name, (frame, points) in drawn.items()
+    }
     return made | {"recovery-kinds.svg": bars.svg("The fifty attacks, by contents and size", by_kind)}
 
 

@@ -17,7 +17,7 @@ import multiprocessing
 import os
 import statistics
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -279,7 +279,7 @@ def sources_of(pictures: Sequence[sets.Picture]) -> dict[str, Json]:
 class Pair:
     """One reading of one attacked picture."""
 
-    row: Mapping[str, object]
+    row: Json
     attack: str
     outcome: str
     log10_p: float
