@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -135,16 +136,17 @@ def pilots_of(key: bytes) -> list[tuple[int, int]]:
     return chosen
 
 
-def coded_bit_of(payload_harmonic: int) -> int:
+def coded_bit_of(payload_harmonic: int, tile_row: int, tile_column: int) -> int:
     q, r = divmod(payload_harmonic, 800)
     if q % 2:
         r = 799 - r
+    r = (r + 604 * tile_row + 456 * tile_column) % 800
     return 8 * (r % 100) + r // 100
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Everything a pattern key fixes: (K, 2) rows (ky, kx) of each role, and the coded bit of payload harmonics."""
+    """Everything a pattern key fixes: (K, 2) rows (ky, kx) of each role, and (8, 8, K) coded bits."""
 
     key: bytes
     pilots: Whole
@@ -173,7 +175,9 @@ def shape_of(key: bytes) -> Shape:
     taken = set(pilots)
     rest = [k for k in harmonics() if k not in taken]
     sync, payload = rest[::8], [k for n, k in enumerate(rest) if n % 8]
-    dealt = [coded_bit_of(p) for p in range(len(payload))]
+    dealt = [
+        [[coded_bit_of(p, i, j) for p in range(len(payload))] for j in range(SUPER)] for i in range(SUPER)
+    ]
     return Shape(key, *(np.array(part, dtype=np.int64) for part in (pilots, sync, payload, dealt)))
 
 
@@ -259,10 +263,14 @@ def rings_of(k: Whole) -> Whole:
     return np.asarray(np.minimum(ring, RINGS - 1))
 
 
+def in_place(of_tiles: npt.NDArray[Any], offset: tuple[int, int]) -> npt.NDArray[Any]:
+    """What a tile of the picture has of the super-tile: tile (i, j) lies at place (i, j) + offset."""
+    return np.roll(of_tiles, (-offset[0], -offset[1]), axis=(0, 1))
+
+
 def despread(values: Complex, angles: Whole, offset: tuple[int, int]) -> Plane:
-    """(8, 8, K) -> (K,): tile (i, j) has the phases of super-tile place (i, j) + offset."""
-    phases = np.roll(turned(angles), (-offset[0], -offset[1]), axis=(0, 1))
-    return np.asarray((values * np.conj(phases)).real.sum(axis=(0, 1)))
+    """(8, 8, K): each tile's values with its phases taken away."""
+    return np.asarray((values * np.conj(in_place(turned(angles), offset))).real)
 
 
 def place_of(spectra: Spectra, shape: Shape) -> tuple[int, tuple[int, int]]:
@@ -294,15 +302,16 @@ def read(luma: npt.NDArray[np.generic], secret: bytes, epoch: int, tenant: str) 
     spectra = spectra_of(residual, shape, *shift_of(residual, shape))
     pattern, offset = place_of(spectra, shape)
 
-    y_sync = despread(spectra.sync, shape.sync_angles(pattern), offset)
+    y_sync = despread(spectra.sync, shape.sync_angles(pattern), offset).sum(axis=(0, 1))
     of_sync, of_payload = rings_of(shape.sync), rings_of(shape.payload)
     gains = np.bincount(of_sync, y_sync, RINGS) / np.bincount(of_sync, minlength=RINGS)
     weights = gains[of_payload]
-    y = despread(spectra.payload, shape.payload_angles(pattern), offset)
-    bits = decoded_bits(np.bincount(shape.coded_bit, weights * y, 800).astype(np.float64))
+    y = weights * despread(spectra.payload, shape.payload_angles(pattern), offset)
+    soft = np.bincount(in_place(shape.coded_bit, offset).ravel(), y.ravel(), 800).astype(np.float64)
+    bits = decoded_bits(soft)
 
     # docs/statistics.md, one tenant, first try.
-    score = float(np.sum(weights * y * (1 - 2 * coded_bits(bits)[shape.coded_bit])))
+    score = float(np.sum(soft * (1 - 2 * coded_bits(bits))))
     variance = float(np.sum(weights**2 * (np.abs(spectra.payload) ** 2).sum(axis=(0, 1))))
     tail = score**2 / variance / math.log(10) if score > 0 and variance > 0 else 0.0
     log10_p = min(0.0, 64 * math.log10(2) + math.log10(2) - tail)

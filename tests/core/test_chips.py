@@ -28,19 +28,27 @@ def test_no_harmonic_lies_on_an_axis_or_the_block_grid() -> None:
     assert radius.max() <= 38
 
 
-def test_every_coded_bit_is_carried_twice_or_three_times() -> None:
-    carried = np.bincount(chips_of(KEY).coded_bit, minlength=CODED_BITS)
-    assert len(carried) == CODED_BITS
-    assert carried.min() >= 2
-    assert carried.max() <= 3
+def test_every_coded_bit_is_carried_twice_or_three_times_in_every_tile() -> None:
+    for dealt in chips_of(KEY).coded_bit.reshape(64, -1):
+        carried = np.bincount(dealt, minlength=CODED_BITS)
+        assert len(carried) == CODED_BITS
+        assert carried.min() >= 2
+        assert carried.max() <= 3
 
 
 def test_the_eight_outputs_of_a_step_lie_at_eight_different_radii() -> None:
     chips = chips_of(KEY)
-    first_round = {int(bit): n for n, bit in enumerate(chips.coded_bit[:CODED_BITS])}
+    first_round = {int(bit): n for n, bit in enumerate(chips.coded_bit[0, 0, :CODED_BITS])}
     for step in range(100):
         octiles = sorted(first_round[8 * step + j] // 100 for j in range(8))
         assert octiles == list(range(8))
+
+
+def test_a_channel_of_low_frequencies_brings_every_coded_bit() -> None:
+    lowest = chips_of(KEY).coded_bit[..., :100]  # radii under 9 of 38
+    carried = np.bincount(lowest.ravel(), minlength=CODED_BITS)
+    assert carried.min() >= 6
+    assert np.bincount(lowest[2:6, 3:7].ravel(), minlength=CODED_BITS).min() >= 1
 
 
 def test_pilots_keep_their_distance_and_their_ring() -> None:

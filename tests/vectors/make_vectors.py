@@ -121,7 +121,9 @@ def _chip_vectors() -> list[dict[str, Any]]:
                 "sync": chips.sync.k[:16].tolist(),
                 "payload": chips.payload.k[:16].tolist(),
                 "counts": [len(chips.pilot.k), len(chips.sync.k), len(chips.payload.k)],
-                "coded_bit": chips.coded_bit[:32].tolist(),
+                "coded_bit": {
+                    f"{i},{j}": chips.coded_bit[i, j, :16].tolist() for i, j in ((0, 0), (0, 1), (7, 5))
+                },
                 "pilot_angles": _angles(chips.pilot_phasor),
                 "sync_angles": {str(m): _angles(chips.sync_phasors(m)) for m in (0, 63)},
                 "payload_angles": {str(m): _angles(chips.payload_phasors(m)) for m in (0, 63)},

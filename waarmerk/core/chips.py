@@ -76,7 +76,7 @@ class Chips:
         key: whose.
         pilot, sync, payload: the three roles.
         pilot_phasor: (K_pilot,) complex64 of modulus 1.
-        coded_bit: (K_payload,) intp, which coded bit a payload harmonic carries.
+        coded_bit: (8, 8, K_payload) intp, which coded bit a payload harmonic carries in each tile.
     """
 
     key: PatternKey
@@ -124,12 +124,24 @@ def chips_of(key: PatternKey) -> Chips:
     rest = np.setdiff1d(np.arange(len(k)), pilot_rows)
     sync_rows = rest[:: layout.SYNC_EVERY]
     payload_rows = np.setdiff1d(rest, sync_rows)
-    coded_bit = [layout.coded_bit_of(n, CODED_BITS) for n in range(len(payload_rows))]
     return Chips(
         key=key,
         pilot=Band(k[pilot_rows]),
         sync=Band(k[sync_rows]),
         payload=Band(k[payload_rows]),
         pilot_phasor=_phasors(key, "pilot", (), (len(pilot_rows),)),
-        coded_bit=np.asarray(coded_bit, dtype=np.intp),
+        coded_bit=_dealt(len(payload_rows)),
     )
+
+
+@lru_cache(maxsize=1)
+def _dealt(n_payload: int) -> Index:
+    """(8, 8, K_payload) intp: the coded bits of `layout.coded_bit_of`."""
+    first = [layout.coded_bit_of(n, 0, 0, CODED_BITS) for n in range(n_payload)]
+    steps = [
+        [layout.coded_bit_of(n, row, column, CODED_BITS) for n in range(CODED_BITS)]
+        for row, column in np.ndindex(layout.SUPER, layout.SUPER)
+    ]
+    # What a tile adds does not depend on the round, so the first round's places tell all of them.
+    at = np.argsort([layout.coded_bit_of(n, 0, 0, CODED_BITS) for n in range(CODED_BITS)])
+    return np.asarray(steps, dtype=np.intp)[:, at[first]].reshape(layout.SUPER, layout.SUPER, n_payload)

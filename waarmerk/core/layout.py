@@ -20,11 +20,18 @@ MAX_CANONICAL = 1 << 21  # canonical pixels, where the short side allows
 MIN_CANONICAL_SIDE = 256
 PATTERNS = 64
 RADIUS_MIN, RADIUS_MAX = 2.5, 38.0  # 0.02 .. 0.30 cycles a pixel
-SLOPE = -0.6  # the amplitude a detector expects, ~ |k|^SLOPE; an embedder may shape it otherwise
+EXPECTED_RADIUS, EXPECTED_WIDTH = (
+    13.0,
+    0.7,
+)  # the amplitudes a detector expects; an embedder may shape its own
 JPEG_GRID = TILE // 8  # an 8 x 8 block grid has its lines at multiples of this
 PILOT_RADIUS_MIN, PILOT_RADIUS_MAX = 5.0, 26.0
 PILOT_RINGS, PILOT_SECTORS = 14, 8
 PILOT_SPACING = 1.5
+DEAL_ROW, DEAL_COLUMN = (
+    604,
+    456,
+)  # of 800: steps of the plastic number, which fill a circle evenly in two dimensions
 SYNC_EVERY = 8  # every 8th harmonic by radius carries the known symbol
 
 Harmonics = npt.NDArray[np.int64]
@@ -51,6 +58,13 @@ def harmonics() -> Harmonics:
     return np.asarray(found, dtype=np.int64)
 
 
+def hump(radius: npt.NDArray[np.float32], centre: float, width: float) -> npt.NDArray[np.float32]:
+    """Amplitudes exp(-(ln(|k| / centre) / width)^2 / 2): what the eye, codecs and shrinking leave of a mark."""
+    away = np.log(radius / np.float32(centre)) / np.float32(width)
+    amplitudes: npt.NDArray[np.float32] = np.exp(np.float32(-0.5) * away**2)
+    return amplitudes
+
+
 def octave_scale(height: int, width: int) -> int:
     """S: canonical pixels are S x S picture pixels.
 
@@ -63,15 +77,16 @@ def octave_scale(height: int, width: int) -> int:
     return scale
 
 
-def coded_bit_of(position: int, coded_bits: int) -> int:
-    """The coded bit that the payload harmonic number `position` (by radius) carries.
+def coded_bit_of(position: int, tile_row: int, tile_column: int, coded_bits: int) -> int:
+    """The coded bit that the payload harmonic number `position` (by radius) carries in a tile of the super-tile.
 
-    Rounds of `coded_bits` harmonics run outward and inward in turn, so that every coded bit gets near and far
-    harmonics; within a round, 8 n + j lies at j coded_bits / 8 + n: the eight outputs of one step get eight
-    different radii.
+    Rounds of `coded_bits` harmonics run outward and inward in turn; within a round, 8 n + j lies at
+    j coded_bits / 8 + n, so the eight outputs of one step get eight different radii. Every tile starts at a place of
+    its own, so a channel that passes a few radii only (shrinking, coarse quantisers) still brings every coded bit.
     """
     round_, place = divmod(position, coded_bits)
     if round_ % 2:
         place = coded_bits - 1 - place
+    place = (place + DEAL_ROW * tile_row + DEAL_COLUMN * tile_column) % coded_bits
     output, step = divmod(place, coded_bits // 8)
     return 8 * step + output

@@ -20,7 +20,7 @@ import scipy.ndimage
 
 from waarmerk.core.arrays import Complex, Index, Real
 from waarmerk.core.chips import CACHED_KEYS, Band, Chips
-from waarmerk.core.layout import RADIUS_MAX, SLOPE, SUPER, TILE, Harmonics
+from waarmerk.core.layout import EXPECTED_RADIUS, EXPECTED_WIDTH, RADIUS_MAX, SUPER, TILE, Harmonics, hump
 
 from .residual import SPACING
 
@@ -49,8 +49,8 @@ class TileSpectra:
 
 
 def _response(band: Band, spacing: int) -> Real:
-    """(K,) what the residual filter makes of amplitudes |k|^SLOPE, any common unit; spacing 0: a flat filter."""
-    amplitude: Real = band.radius**SLOPE
+    """(K,) what the residual filter makes of the expected amplitudes, any common unit; spacing 0: a flat filter."""
+    amplitude: Real = hump(band.radius, EXPECTED_RADIUS, EXPECTED_WIDTH)
     if spacing == 0:
         return amplitude
     angle = 2 * np.pi * spacing / TILE * band.k

@@ -3,17 +3,17 @@
 With X[i, j, k] the tiles' spectra divided by the root of their local mean power N(k):
 
     Z[m, o] = sum_ijk e_k Re(X[i, j, k] conj C_m[i + o_1, j + o_2, k])     sync harmonics k; e_k expected strength
-    G(r)    = the same per ring of radii at the best (m, o): signed, shrunk by half a standard error
-    llr_k   = G(r_k) e_k Re(sum_ij X[i, j, k] conj C_m[...])                payload harmonics
+    g_k     = gain of a payload harmonic, from the sync at the best (m, o): `_gains`
+    llr_c   = sum of g_k e_k Re(X[i, j, k] conj C_m[...]) over the tiles and payload harmonics that carry coded bit c
 
 Pattern, offset, weights and signs come from pilots and sync alone, so payload phases stay uniform given them all.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +26,12 @@ from waarmerk.core.layout import PATTERNS, SUPER
 
 from .tiles import TileSpectra, steering
 
-RINGS = 6
+_T = TypeVar("_T", bound=np.generic)
+
+RINGS = 8
 SYNC_HYPOTHESES = PATTERNS * SUPER * SUPER * RINGS
-_SHRINK = 0.5  # standard errors
+_RING_FROM = 5.0  # radius of the first ring's outer edge is one ratio further out
+_CUTS = np.array([6, 9, 13, 18, 26, 40, 1e9], dtype=np.float32)  # radii; the last lets everything through
 _RESYNC = ((3.0, 1.0), (0.5, 0.5))  # (reach, step) in pixels, coarse then fine
 RESYNC_PLACES = 49 * 9  # shifts the search may end at
 
@@ -68,14 +71,14 @@ def payload_phasors(chips: Chips, pattern: int) -> Complex:
 
 
 def _rings(band: Band) -> Index:
-    """(K,) ring of each harmonic: equal numbers of radii, coarse to fine."""
-    edges = np.linspace(layout.RADIUS_MIN**2, layout.RADIUS_MAX**2, RINGS + 1)[1:-1]
-    return np.searchsorted(edges, band.radius.astype(np.float64) ** 2)
+    """(K,) ring of each harmonic: equal ratios of radii, coarse to fine."""
+    edges = np.geomspace(_RING_FROM, layout.RADIUS_MAX, RINGS + 1)[1:-1]
+    return np.searchsorted(edges, band.radius)
 
 
-def _aligned(phasors: Complex, offset: tuple[int, int]) -> Complex:
+def _aligned(of_tiles: npt.NDArray[_T], offset: tuple[int, int]) -> npt.NDArray[_T]:
     """C[i + o_1, j + o_2] for tile i, j."""
-    return np.roll(phasors, (-offset[0], -offset[1]), axis=(0, 1))
+    return np.roll(of_tiles, (-offset[0], -offset[1]), axis=(0, 1))
 
 
 def _scores(tiles: TileSpectra, chips: Chips) -> Real:
@@ -138,39 +141,74 @@ def _place(index: int) -> tuple[int, tuple[int, int]]:
     return pattern, (-row % SUPER, -column % SUPER)
 
 
+def _gains(tiles: TileSpectra, chips: Chips, y: Real, energy: Real) -> Real:
+    """(K_payload,) gain of each payload harmonic, up to a common factor, as the sync's y and |X|^2 tell it.
+
+    One of `_CUTS` says how far out a codec or a shrinking let the mark through: exp(-(|k| / c)^2), the one whose
+    |S| / sqrt(V) is largest. Rings may still differ, by sign even where somebody subtracted too much: ring r's
+    least-squares gain g(r) of variance v(r) is drawn towards the mean of all by v / (v + t), t the variance between
+    rings that their scatter shows.
+
+    Reference:
+        DerSimonian, Laird, "Meta-analysis in clinical trials", Controlled Clinical Trials 7, 1986, for t.
+    """
+    radius = chips.sync.radius
+    profiles = np.exp(-((radius / _CUTS[:, None]) ** 2)) * tiles.strength_sync
+    heights = profiles @ y / np.sqrt(profiles**2 @ energy + 1e-30)
+    best = int(np.argmax(np.abs(heights)))
+    e, rings = profiles[best], _rings(chips.sync)
+    weight = np.bincount(rings, e * e, RINGS) + 1e-30
+    gain = np.bincount(rings, e * y, RINGS) / weight
+    sure = weight**2 / (np.bincount(rings, e * e * energy, RINGS) / 2 + 1e-30)  # 1 / v
+    mean = float(np.sum(sure * gain) / np.sum(sure))
+    scatter = float(np.sum(sure * (gain - mean) ** 2)) - (RINGS - 1)
+    between = max(0.0, scatter / float(np.sum(sure) - np.sum(sure**2) / np.sum(sure)))
+    gain = mean + (gain - mean) * between / (between + 1 / sure)
+    cut = np.exp(-((chips.payload.radius / _CUTS[best]) ** 2))
+    gains: Real = (gain[_rings(chips.payload)] * cut * tiles.strength_payload).astype(np.float32)
+    return gains
+
+
 def decode_at(tiles: TileSpectra, chips: Chips, pattern: int, offset: tuple[int, int]) -> Word:
     """Gains from the sync, soft bits from the payload, one decoding."""
-    y_sync = np.sum(tiles.sync * np.conj(_aligned(chips.sync_phasors(pattern), offset)), axis=(0, 1)).real
-    energy_sync = np.sum(np.square(tiles.sync.real) + np.square(tiles.sync.imag), axis=(0, 1))
-    e = tiles.strength_sync
-    rings = _rings(chips.sync)
-    gain = np.empty(RINGS)
-    for r in range(RINGS):
-        of = rings == r
-        total = float(np.sum(e[of] ** 2)) + 1e-30
-        estimate = float(np.sum(e[of] * y_sync[of])) / total
-        error = math.sqrt(float(np.sum(e[of] ** 2 * energy_sync[of])) / 2) / total
-        gain[r] = math.copysign(max(abs(estimate) - _SHRINK * error, 0.0), estimate)
+    y_sync = _correlated(tiles.sync, _aligned(chips.sync_phasors(pattern), offset)).sum(axis=(0, 1))
+    energy_sync = _energy(tiles.sync)
+    e, rings = tiles.strength_sync, _rings(chips.sync)
     scores = np.cumsum(np.bincount(rings, e * y_sync, RINGS))
     variances = np.cumsum(np.bincount(rings, e**2 * energy_sync, RINGS)) + 1e-30
     widest = int(np.argmax(scores**2 / variances))
 
-    phasors = _aligned(payload_phasors(chips, pattern), offset)
-    y = np.sum(tiles.payload * np.conj(phasors), axis=(0, 1)).real
-    energy = np.sum(np.square(tiles.payload.real) + np.square(tiles.payload.imag), axis=(0, 1))
-    weight = (gain[_rings(chips.payload)] * tiles.strength_payload).astype(np.float32)
-    soft = np.bincount(chips.coded_bit, weight * y, CODED_BITS).astype(np.float32)
+    weight = _gains(tiles, chips, y_sync, energy_sync)
+    y = _correlated(tiles.payload, _aligned(payload_phasors(chips, pattern), offset))
+    y *= weight
+    dealt = _aligned(chips.coded_bit, offset)
+    soft = np.bincount(dealt.ravel(), y.ravel(), CODED_BITS).astype(np.float32)
     bits: Bits = codec.decode(soft)
-    symbol = 1.0 - 2.0 * codec.encode(bits)[chips.coded_bit]
+    symbols = 1.0 - 2.0 * codec.encode(bits)
     return Word(
         payload=payload.from_bits(bits),
         pattern=pattern,
         offset=offset,
         sync_score=float(scores[widest]),
         sync_variance=float(variances[widest]),
-        score=float(np.sum(weight * symbol * y)),
-        variance=float(np.sum(weight**2 * energy)),
+        score=float(symbols @ soft),
+        variance=float(np.sum(weight**2 * _energy(tiles.payload))),
     )
+
+
+def _correlated(values: Complex, phasors: Complex) -> Real:
+    """Re(X conj C), without the imaginary part ever made."""
+    out: Real = values.real * phasors.real
+    out += values.imag * phasors.imag
+    return out
+
+
+def _energy(values: Complex) -> Real:
+    """(8, 8, K) -> (K,) sum of |X|^2."""
+    power = np.square(values.real)
+    power += np.square(values.imag)
+    energy: Real = power.sum(axis=(0, 1))
+    return energy
 
 
 def log10_p_of(
@@ -181,15 +219,16 @@ def log10_p_of(
         _aligned(payload_phasors(chips, pattern), offset),
         _aligned(chips.sync_phasors(pattern), offset),
     ]
-    symbol = 1.0 - 2.0 * codec.encode(payload.to_bits(word))[chips.coded_bit]
+    symbols = (1 - 2 * codec.encode(payload.to_bits(word)).astype(np.float32))[
+        _aligned(chips.coded_bit, offset)
+    ]
     bands = (
-        (tiles.payload, phasors[0], tiles.strength_payload, symbol),
-        (tiles.sync, phasors[1], tiles.strength_sync, np.ones(len(chips.sync.k))),
+        (tiles.payload, phasors[0], tiles.strength_payload, symbols),
+        (tiles.sync, phasors[1], tiles.strength_sync, np.float32(1)),
     )
     score = variance = 0.0
     for values, phasor, strength, sign in bands:
-        y = np.sum(values * np.conj(phasor), axis=(0, 1)).real
-        energy = np.sum(np.square(values.real) + np.square(values.imag), axis=(0, 1))
-        score += float(np.sum(strength * sign * y))
-        variance += float(np.sum(strength**2 * energy))
+        y = (_correlated(values, phasor) * sign).sum(axis=(0, 1))
+        score += float(np.sum(strength * y))
+        variance += float(np.sum(strength**2 * _energy(values)))
     return stats.log10_tail(score, variance)

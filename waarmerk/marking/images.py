@@ -1,34 +1,35 @@
 """Add a mark to a picture's luma.
 
-    y = clip(x + (pattern mask + 2^8) >> 9, 0, 255)        with pattern in 1/16 and mask in 1/32 grey levels
+    y = clip(x + rint(pattern mask), 0, 255)
 
-Only whole numbers touch the pixels. A picture above 2^21 pixels is marked at a coarser octave: pattern and mask
-are made for canonical pixels of S x S and grown by linear interpolation, so that the mark survives the shrinking
-large pictures meet.
+One pass over the pixels: the pattern comes in strips of at most 128 rows, and each is scaled, rounded and added while
+it is in the cache. A picture above 2^21 pixels is marked at a coarser octave: pattern and mask are made for canonical
+pixels of S x S and grown by linear interpolation, so that the mark survives the shrinking large pictures meet.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from waarmerk.core import codec, payload
-from waarmerk.core.arrays import Alpha, Luma8, Planes, as_planes
+from waarmerk.core.arrays import Alpha, Luma8, Planes, Real, as_planes
 from waarmerk.core.blocks import block_sum, edge_padded
 from waarmerk.core.chips import Chips, chips_of
 from waarmerk.core.errors import CannotHoldMark
 from waarmerk.core.keys import EpochKeys
 from waarmerk.core.layout import octave_scale
 
-from .mask import MASK_ONE, mask_of
-from .pattern import PATTERN_ONE, pattern_plane
+from .mask import BLOCK, mask_of
+from .pattern import pattern_strips
 
 MIN_SIDE = 128  # pixels; below one tile no harmonic is whole
-_SHIFT = int(math.log2(PATTERN_ONE * MASK_ONE))
-_ROWS = 32  # rows walked at a time, so that a block stays in cache
+_PIXELS = 1 << 15  # added at a time, so that all they need stays in the first cache
+
+Delta = npt.NDArray[np.int8]
 
 
 def luma_of(planes: Planes, *, rgb: bool) -> Luma8:
@@ -36,47 +37,89 @@ def luma_of(planes: Planes, *, rgb: bool) -> Luma8:
     return np.asarray(Image.fromarray(planes).convert("L")) if rgb else planes[..., 0]
 
 
-def _canonical(luma: Luma8, factor: int) -> Luma8:
-    """Mean over factor x factor blocks; edges repeated to whole blocks."""
+def _canonical_guide(planes: Planes, factor: int, *, rgb: bool) -> Luma8:
+    """What the mask is made from: the green of RGB, else the first plane, as means over factor x factor blocks.
+
+    Green stands for luma, which would cost a pass over three planes; edges are repeated to whole blocks.
+    """
+    guide = np.ascontiguousarray(planes[..., 1 if rgb else 0])
     if factor == 1:
-        return luma
-    total = block_sum(edge_padded(luma, factor), factor, np.uint32)
+        return guide
+    total = block_sum(edge_padded(guide, factor), factor, np.uint32)
     return ((total + factor * factor // 2) // (factor * factor)).astype(np.uint8)
 
 
-def _grown(delta: npt.NDArray[np.int16], factor: int, height: int, width: int) -> npt.NDArray[np.int16]:
-    """Linear interpolation of a canonical delta, sampled at pixel centres, to the picture's pixels."""
-    coarse = Image.fromarray(delta.astype(np.float32))
-    part = (0.0, 0.0, width / factor, height / factor)
-    fine = np.asarray(coarse.resize((width, height), Image.Resampling.BILINEAR, box=part))
-    return np.rint(fine * np.float32(1 / (1 << _SHIFT))).astype(np.int16)
+def _canonical_strips(
+    guide: Luma8, chips: Chips, word: payload.Payload, *, pattern: int, offset: tuple[int, int]
+) -> Iterator[Real]:
+    """(rows, W) float32 strips of pattern times mask, in grey levels."""
+    height, width = guide.shape
+    mask = mask_of(guide)
+    strength = mask.strength.repeat(BLOCK, axis=1)[:, :width]
+    coded = codec.encode(payload.to_bits(word))
+    top = 0
+    for strip in pattern_strips(
+        chips, coded, pattern=pattern, offset=offset, height=height, width=width, shape=mask.shape
+    ):
+        strip *= strength[np.arange(top, top + len(strip)) // BLOCK]
+        top += len(strip)
+        yield strip
 
 
-def mark_delta(
-    luma: Luma8, chips: Chips, word: payload.Payload, *, pattern: int, offset: tuple[int, int]
-) -> npt.NDArray[np.int16]:
-    """What a mark adds to each pixel's luma, in grey levels: (H, W) int16."""
-    height, width = luma.shape
+def _rounded(strip: Real) -> Delta:
+    """Whole grey levels; a mark of local rms 9 never comes near the 8 bits' end."""
+    return np.rint(strip, out=strip).astype(np.int8)
+
+
+def _grown(canonical: Real, factor: int, height: int, width: int) -> Iterator[Delta]:
+    """Strips of the linear interpolation of a canonical plane, sampled at the picture's pixel centres.
+
+    Pixel p of a canonical pixel's S lies (p + 1/2) / S - 1/2 from its centre; beyond the edge the plane is level.
+    """
+    wide = np.pad(canonical, 1, mode="edge")
+    away = (np.arange(factor) + 0.5) / factor - 0.5
+    step = max(1, _PIXELS // (width * factor))
+    for top in range(0, len(canonical), step):
+        rows = min(step, len(canonical) - top)
+        out = np.empty((rows * factor, canonical.shape[1] * factor), dtype=np.int8)
+        for p, down in enumerate(away):
+            lines = _between(wide[top : top + rows + 2], float(down))
+            for q, right in enumerate(away):
+                out[p::factor, q::factor] = _rounded(_between(lines.T, float(right)).T)
+        yield out[: height - top * factor, :width]
+
+
+def _between(padded: Real, away: float) -> Real:
+    """(N + 2, M) -> (N, M): each inner row moved `away`, -1/2 to 1/2, towards the next."""
+    here, other = padded[1:-1], padded[2:] if away > 0 else padded[:-2]
+    out: Real = other - here
+    out *= np.float32(abs(away))
+    out += here
+    return out
+
+
+def delta_strips(
+    guide: Luma8,
+    chips: Chips,
+    word: payload.Payload,
+    *,
+    pattern: int,
+    offset: tuple[int, int],
+    height: int,
+    width: int,
+) -> Iterator[Delta]:
+    """What a mark adds to each pixel, in grey levels: (rows, W) int8 strips from the top, together (H, W).
+
+    Args:
+        guide: canonical, see `octave_scale`.
+    """
+    strips = _canonical_strips(guide, chips, word, pattern=pattern, offset=offset)
     scale = octave_scale(height, width)
-    canonical = _canonical(luma, scale)
-    mask = mask_of(canonical)
-    plane = pattern_plane(
-        chips,
-        codec.encode(payload.to_bits(word)),
-        pattern=pattern,
-        offset=offset,
-        height=canonical.shape[0],
-        width=canonical.shape[1],
-        slope=mask.slope,
-        pilot_share=mask.pilot_share,
-    )
     if scale == 1:
-        plane *= mask.plane
-        plane += 1 << (_SHIFT - 1)
-        plane >>= _SHIFT
-        return plane
-    # Rounded once, after growing.
-    return _grown(plane * mask.plane, scale, height, width)
+        yield from map(_rounded, strips)
+    else:
+        # Rounded once, after growing.
+        yield from _grown(np.concatenate(list(strips)), scale, height, width)
 
 
 def embed(
@@ -116,28 +159,37 @@ def embed(
             f"{MIN_SIDE} on each side: send a larger picture"
         )
     word = payload.sign(mark_id, keys.tags[tenant])
-    delta = mark_delta(luma_of(planes, rgb=rgb), chips_of(keys.pattern), word, pattern=pattern, offset=offset)
-    if alpha is not None:
-        delta[alpha == 0] = 0
+    height, width = planes.shape[:2]
+    guide = _canonical_guide(planes, octave_scale(height, width), rgb=rgb)
     marked = planes.copy()
-    for top in range(0, planes.shape[0], _ROWS):
-        rows = slice(top, top + _ROWS)
-        _add(marked[rows] if rgb else marked[rows, :, :1], delta[rows])
+    top = 0
+    for delta in delta_strips(
+        guide, chips_of(keys.pattern), word, pattern=pattern, offset=offset, height=height, width=width
+    ):
+        rows = slice(top, top + len(delta))
+        if alpha is not None:
+            delta[alpha[rows] == 0] = 0
+        _add(marked[rows] if rgb else marked[rows, :, :1], delta)
+        top += len(delta)
     return marked
 
 
-def _add(pixels: Planes, delta: npt.NDArray[np.int16]) -> None:
-    """pixels = clip(pixels + delta, 0, 255) in place, |delta| <= 255.
+def _add(pixels: Planes, delta: Delta) -> None:
+    """pixels = clip(pixels + delta, 0, 255) in place.
 
-    Raise and lower apart, each saturating in uint8: no wider type is ever written.
+    Added modulo 256, in uint8; a sum that moved against its delta's sign has wrapped, and only then is mended.
     """
-    up, down = (
-        _spread(np.maximum(signed, 0).astype(np.uint8), pixels.shape[2]) for signed in (delta, -delta)
-    )
-    np.minimum(pixels, 255 - up, out=pixels)
-    pixels += up
-    np.maximum(pixels, down, out=pixels)
-    pixels -= down
+    step = max(1, _PIXELS // delta.shape[1])
+    for top in range(0, len(delta), step):
+        part = pixels[top : top + step]
+        change = _spread(delta[top : top + step].view(np.uint8), part.shape[2])
+        total = part + change
+        lower = change > 127
+        wrapped = (total < part) != lower
+        if wrapped.any():
+            total[wrapped & lower] = 0
+            total[wrapped & ~lower] = 255
+        part[...] = total
 
 
 def _spread(plane: Luma8, channels: int) -> Planes:

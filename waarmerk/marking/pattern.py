@@ -1,4 +1,4 @@
-"""Chips and coded bits -> the pattern plane that a mask scales and a picture takes.
+"""Chips and coded bits -> the pattern that a mask scales and a picture takes, one row of tiles at a time.
 
 A payload or sync tile is x(h, w) = sum_k 2 a_k s_k cos(2 pi (ky h + kx w) / 128 + theta_ij(k)); tiles meet in a
 cross-fade of constant power. Pilots are one periodic tile under all of it.
@@ -7,6 +7,7 @@ cross-fade of constant power. Pilots are one periodic tile under all of it.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -14,37 +15,36 @@ import scipy.fft
 
 from waarmerk.core.arrays import Bits, Complex, Index, Real
 from waarmerk.core.chips import CACHED_KEYS, Chips
-from waarmerk.core.layout import RADIUS_MAX, SUPER, TILE
+from waarmerk.core.layout import RADIUS_MAX, SUPER, TILE, Harmonics, hump
+
+from .mask import Shape
 
 _FADE = 6  # canonical pixels on either side of a seam
-PATTERN_ONE = 16  # fixed-point unit of the pattern plane
-_PEAK = 7 * PATTERN_ONE
 _COLUMNS = int(RADIUS_MAX) + 1  # of a half spectrum that can hold anything
 
 
-@lru_cache(maxsize=CACHED_KEYS)
-def _places(chips: Chips) -> tuple[Index, Index]:
-    """Where each bin of a (128, 39) quarter spectrum finds its harmonic: of payload then sync, and of pilots.
+@lru_cache(maxsize=2 * CACHED_KEYS)
+def _places(chips: Chips, tiles: int) -> Index:
+    """(T, K) flat places of payload and sync harmonics in a (128, T, 39) part of T half spectra."""
+    k = np.concatenate([chips.payload.k, chips.sync.k])
+    return np.asarray([_place(k, n, tiles) for n in range(tiles)])
 
-    A number behind the last harmonic means none. Gathering by bin is cheaper than scattering by harmonic, and
-    columns beyond 38 hold nothing, so their transforms are never done.
+
+def _place(k: Harmonics, tile: int, tiles: int) -> Index:
+    place: Index = (k[:, 0] % TILE * tiles + tile) * _COLUMNS + k[:, 1]
+    return place
+
+
+def _row_of_tiles(spectrum: Complex, places: Index) -> Real:
+    """(T, K) harmonics at (T, K) places -> (128, T, 128) float32, 2 Re sum_k spectrum_k exp(2 pi i k x / 128).
+
+    Columns beyond 38 hold nothing, so their transforms are never done.
     """
-    found = []
-    for bands in ((chips.payload, chips.sync), (chips.pilot,)):
-        k = np.concatenate([band.k for band in bands])
-        at = np.full((TILE, _COLUMNS), len(k), dtype=np.intp)
-        at[k[:, 0] % TILE, k[:, 1]] = np.arange(len(k))
-        found.append(at.ravel())
-    return found[0], found[1]
-
-
-def _tiles(spectrum: Complex, places: Index) -> Real:
-    """(N, K) harmonics -> (N, 128, 128) float32 tiles, 2 Re sum_k spectrum_k exp(2 pi i k x / 128)."""
-    padded = np.concatenate([spectrum, np.zeros((len(spectrum), 1), dtype=np.complex64)], axis=1)
-    quarter = padded.take(places, axis=1).reshape(-1, TILE, _COLUMNS)
-    columns = scipy.fft.ifft(quarter, axis=1, norm="forward", overwrite_x=True)
-    tiles = scipy.fft.irfft(columns, n=TILE, axis=2, norm="forward", overwrite_x=True)
-    return tiles.astype(np.float32, copy=False)
+    part = np.zeros((TILE, len(spectrum), _COLUMNS), dtype=np.complex64)
+    part.reshape(-1)[places] = spectrum
+    columns = scipy.fft.ifft(part, axis=0, norm="forward", overwrite_x=True)
+    tiles: Real = scipy.fft.irfft(columns, n=TILE, axis=2, norm="forward", overwrite_x=True)
+    return tiles
 
 
 @lru_cache(maxsize=1)
@@ -54,27 +54,59 @@ def _fade_weights() -> tuple[Real, Real]:
     return np.sin(angle).astype(np.float32), np.cos(angle).astype(np.float32)
 
 
-def _cross_fade(tiles: Real, grid_axis: int, pixel_axis: int) -> None:
-    """Blend neighbours of (rows, columns, 128, 128) tiles in place along one axis.
+def _cross_fade(first: Real, second: Real, head: Real) -> None:
+    """Blend neighbours along the first axis, in place: `first` ends at the seam, `second` begins there.
 
-    Tiles are periodic, so a neighbour's continuation into this tile is its own pixels at the same place.
+    Tiles are periodic, so a neighbour's continuation into a tile is its own pixels at the same place; `head` holds
+    those of `first`, as they were before any seam.
     """
-    t = np.moveaxis(tiles, (grid_axis, pixel_axis), (0, 3))
-    own, other = _fade_weights()
-    head, tail = t[..., :_FADE].copy(), t[..., -_FADE:].copy()
-    t[1:, ..., :_FADE] = own * head[1:] + other * head[:-1]
-    t[:-1, ..., -_FADE:] = own[::-1] * tail[:-1] + other[::-1] * tail[1:]
+    own, other = (w.reshape(-1, *[1] * (first.ndim - 1)) for w in _fade_weights())
+    tail = second[-_FADE:].copy()
+    second[:_FADE] *= own
+    second[:_FADE] += other * head
+    first[-_FADE:] *= own[::-1]
+    first[-_FADE:] += other[::-1] * tail
 
 
-def _amplitudes(chips: Chips, slope: float, share: float) -> tuple[Real, Real, Real]:
-    """(pilot, sync, payload) amplitudes ~ |k|^slope with the pilots' share of the energy, rms 1 in all."""
-    pilot, sync, payload = (band.radius**slope for band in (chips.pilot, chips.sync, chips.payload))
-    pilot *= math.sqrt(share / (2 * float(np.sum(pilot**2))))
-    rest = math.sqrt((1 - share) / (2 * float(np.sum(sync**2) + np.sum(payload**2))))
+@lru_cache(maxsize=CACHED_KEYS)
+def _amplitudes(chips: Chips, shape: Shape) -> tuple[Real, Real, Real]:
+    """(pilot, sync, payload) amplitudes with the pilots' share of the energy, rms 1 in all."""
+    pilot, sync, payload = (
+        hump(band.radius, shape.centre, shape.width) for band in (chips.pilot, chips.sync, chips.payload)
+    )
+    pilot *= math.sqrt(shape.pilot_share / (2 * float(np.sum(pilot**2))))
+    rest = math.sqrt((1 - shape.pilot_share) / (2 * float(np.sum(sync**2) + np.sum(payload**2))))
     return pilot, sync * np.float32(rest), payload * np.float32(rest)
 
 
-def pattern_plane(
+class _Tiles:
+    """A pattern's tiles by super-tile row: without pilots, faded into each other along the row."""
+
+    def __init__(
+        self, chips: Chips, coded: Bits, pattern: int, columns: Index, sync: Real, payload: Real
+    ) -> None:
+        self._chips = chips
+        self._phasors = chips.payload_phasors(pattern), chips.sync_phasors(pattern)
+        self._amplitudes = payload, sync
+        self._symbols = 1 - 2 * coded.astype(np.float32)
+        self._columns = columns  # of the super-tile, one a tile
+        self._once = columns[:SUPER]
+
+    def row(self, row: int) -> tuple[Real, Real]:
+        """(128, T, 128) float32, and a copy of its first `_FADE` pixels for the row below."""
+        payload, sync = (phasors[row, self._once] for phasors in self._phasors)
+        symbols = self._symbols.take(self._chips.coded_bit[row, self._once])
+        symbols *= self._amplitudes[0]
+        spectrum = np.concatenate([payload * symbols, sync * self._amplitudes[1]], axis=1)
+        tiles = _row_of_tiles(spectrum, _places(self._chips, len(self._once)))
+        if len(self._columns) > SUPER:
+            tiles = tiles[:, np.arange(len(self._columns)) % SUPER]
+        across = tiles.transpose(2, 1, 0)
+        _cross_fade(across[:, :-1], across[:, 1:], across[:_FADE, :-1].copy())
+        return tiles, tiles[:_FADE].copy()
+
+
+def pattern_strips(
     chips: Chips,
     coded: Bits,
     *,
@@ -82,49 +114,41 @@ def pattern_plane(
     offset: tuple[int, int],
     height: int,
     width: int,
-    slope: float,
-    pilot_share: float,
-) -> np.ndarray[tuple[int, int], np.dtype[np.int16]]:
-    """The mark before any mask.
+    shape: Shape,
+) -> Iterator[Real]:
+    """The mark before any mask, from the top, in strips of at most 128 rows: each stays in the cache.
 
     Args:
         chips: the pattern key's.
         coded: (800,) coded bits.
         pattern: 0..63, which family of phases.
-        offset: super-tile coordinates (row, column), 0..1023, of the plane's first pixel.
+        offset: super-tile coordinates (row, column), 0..1023, of the first pixel.
         height, width: canonical pixels.
-        slope: amplitude ~ |k|^slope.
-        pilot_share: of the energy. Neither is part of the format: a detector learns the payload's gains from the
-            sync and needs no more of the pilots than that they stand out.
+        shape: not part of the format: a detector learns the payload's gains from the sync and needs no more of the
+            pilots than that they stand out.
 
-    Returns:
-        (height, width) int16, rms about `PATTERN_ONE`.
+    Yields:
+        (rows, width) float32, rms 1, the caller's to change; together `height` rows.
     """
-    first = (offset[0] // TILE, offset[1] // TILE)
-    count = ((offset[0] % TILE + height - 1) // TILE + 1, (offset[1] % TILE + width - 1) // TILE + 1)
-    rows = (first[0] + np.arange(min(count[0], SUPER))) % SUPER
-    columns = (first[1] + np.arange(min(count[1], SUPER))) % SUPER
-    pilot, sync, payload = (PATTERN_ONE * a for a in _amplitudes(chips, slope, pilot_share))
-    symbol = (1.0 - 2.0 * coded[chips.coded_bit]).astype(np.float32)
-    here = np.ix_(rows, columns)
-    spectrum = np.concatenate(
-        [
-            chips.payload_phasors(pattern)[here] * (symbol * payload),
-            chips.sync_phasors(pattern)[here] * sync,
-        ],
-        axis=-1,
-    )
-    at_rest, at_pilots = _places(chips)
-    tiles = _tiles(spectrum.reshape(-1, spectrum.shape[-1]), at_rest)
-    tiles = tiles.reshape(len(rows), len(columns), TILE, TILE)
-    if count[0] > SUPER or count[1] > SUPER:
-        tiles = tiles[np.ix_(np.arange(count[0]) % SUPER, np.arange(count[1]) % SUPER)]
-    _cross_fade(tiles, 0, 2)
-    _cross_fade(tiles, 1, 3)
-    tiles += _tiles((pilot * chips.pilot_phasor)[None], at_pilots)
-    plane = np.empty((count[0], TILE, count[1], TILE), dtype=np.int16)
-    # Clipped so that no product with the mask leaves 16 bits: at 7 deviations, once in 10^12 pixels.
-    np.clip(tiles, -_PEAK, _PEAK, out=tiles)
-    np.rint(tiles, out=plane.swapaxes(1, 2), casting="unsafe")
-    top, left = offset[0] % TILE, offset[1] % TILE
-    return plane.reshape(count[0] * TILE, count[1] * TILE)[top : top + height, left : left + width]
+    pilot, sync, payload = _amplitudes(chips, shape)
+    under = _pilot_tile(chips, pilot)
+    count = (offset[1] % TILE + width - 1) // TILE + 1
+    tiles = _Tiles(chips, coded, pattern, (offset[1] // TILE + np.arange(count)) % SUPER, sync, payload)
+    left, start, row = offset[1] % TILE, offset[0] % TILE, offset[0] // TILE
+    here, head = tiles.row(row % SUPER)
+    while height > 0:
+        rows = min(TILE - start, height)
+        height, row = height - rows, row + 1
+        below, head_below = tiles.row(row % SUPER) if height > 0 else (None, head)
+        if below is not None:
+            _cross_fade(here, below, head)
+        here += under[:, None, :]
+        yield here.reshape(TILE, -1)[start : start + rows, left : left + width]
+        if below is not None:
+            here, head, start = below, head_below, 0
+
+
+def _pilot_tile(chips: Chips, amplitudes: Real) -> Real:
+    """(128, 128) float32."""
+    spectrum = (amplitudes * chips.pilot_phasor)[None].astype(np.complex64)
+    return _row_of_tiles(spectrum, _place(chips.pilot.k, 0, 1)[None])[:, 0]
