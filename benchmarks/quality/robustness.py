@@ -5,7 +5,8 @@
 pattern and offset (drawn from its name), put through every attack and asked about. Only the very id counts as
 recovered; another id counts as wrong, and one wrong id misses the bar.
 
-What is tuned is tuned elsewhere: see sets.py.
+What is tuned is tuned on other pictures (sets.py): `--set tuning` tries those, and like every trial (`--only`,
+`--sizes`, `--attacks`) prints its figures and keeps no result.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import math
 import multiprocessing
 import os
 import statistics
+import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -77,11 +79,11 @@ class Subject:
     path: Path
 
 
-def subjects() -> list[Subject]:
-    """The reporting set and the corpus' pictures, as far as they are at hand."""
-    out = [Subject(p.set, p.name, p.kind, p.tags, p.path) for p in sets.pictures(sets.REPORTING)]
+def subjects(which: str = sets.REPORTING) -> list[Subject]:
+    """A set's pictures, with the reporting set the corpus' too, as far as they are at hand."""
+    out = [Subject(p.set, p.name, p.kind, p.tags, p.path) for p in sets.pictures(which)]
     folder = pipeline.corpus_folder()
-    if folder is not None:
+    if folder is not None and which == sets.REPORTING:
         for name in pipeline.corpus_images():
             stem = Path(name).stem
             kind = CORPUS_KINDS[stem.split("_")[0]]
@@ -102,8 +104,10 @@ class Task:
         return ("robustness", self.subject.label, self.subject.name, self.size)
 
 
-def tasks_of(subject: Subject, sizes: Iterable[str] = SIDES) -> list[Task]:
-    """A picture whole, and as every crop that fits into it."""
+def tasks_of(
+    subject: Subject, sizes: Iterable[str] = SIDES, wanted: Iterable[str] = attacks.SUITE
+) -> list[Task]:
+    """A picture whole, and as every crop that fits into it, with those attacks of each size that are wanted."""
     with Image.open(subject.path) as image:
         width, height = image.size
     out = []
@@ -114,7 +118,7 @@ def tasks_of(subject: Subject, sizes: Iterable[str] = SIDES) -> list[Task]:
             names = _plan(size)
         else:
             continue
-        out.append(Task(subject, size, tuple(names)))
+        out.append(Task(subject, size, tuple(n for n in names if n == "none" or n in wanted)))
     return out
 
 
@@ -236,9 +240,9 @@ def _plan(size: str) -> list[str]:
 
 def measure(arguments: argparse.Namespace) -> Json:
     """Every picture at every size, over `arguments.processes` processes."""
-    chosen = [s for s in subjects() if not arguments.only or s.name in arguments.only]
+    chosen = [s for s in subjects(arguments.set) if not arguments.only or s.name in arguments.only]
     tasks = sorted(
-        (t for s in chosen for t in tasks_of(s, arguments.sizes)),
+        (t for s in chosen for t in tasks_of(s, arguments.sizes, arguments.attacks)),
         key=lambda t: (-len(t.attacks) * t.subject.path.stat().st_size, t.seed),
     )
     perceptual.install()
@@ -422,7 +426,14 @@ def markdown(results: Json) -> str:
                         f"{share(found):.1%}",
                     ]
                 )
-    return table(["kind and size", "pictures", "recovered", "of", "share"], rows)
+    whole = whole_rows(results)
+    seen = [
+        f"{key}: mean {statistics.mean(values):.4g}, least {min(values):.4g}, most {max(values):.4g}"
+        for key in ("psnr", "ssim", "flat_rms", "white_rms", "ssimulacra2", "ssimulacra2_jpeg")
+        if (values := [r[key] for r in whole if r[key] is not None])
+    ]
+    head = ["kind and size", "pictures", "recovered", "of", "share"]
+    return "\n".join([table(head, rows), "", *seen])
 
 
 BENCHMARK = Benchmark("robustness", "Quality and robustness of the image mark", measure, markdown, misses)
@@ -434,17 +445,35 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--only", nargs="+", default=[], help="names of pictures: a trial, which keeps no result"
     )
+    made.add_argument("--set", default=sets.REPORTING, choices=[sets.TUNING, sets.REPORTING])
+    made.add_argument(
+        "--attacks", nargs="+", default=list(attacks.SUITE), choices=list(attacks.SUITE), metavar="NAME"
+    )
     made.add_argument("--sizes", nargs="+", default=list(SIDES), choices=list(SIDES))
     return made
 
 
+def _build_sets() -> None:
+    """Build them where there are none; where that cannot be done, say so and go on with the corpus."""
+    if not sets.pictures(sets.REPORTING):
+        try:
+            sets.build(sets.folder())
+        except (subprocess.CalledProcessError, OSError, KeyError) as why:
+            print(f"The sets cannot be built here ({why}); the corpus alone is measured.", file=sys.stderr)
+
+
 def main() -> int:
     arguments = parser().parse_args()
-    if not sets.pictures(sets.REPORTING):
-        print("The reporting set is not built: python -m benchmarks.quality.sets", file=sys.stderr)
-    if arguments.only or arguments.sizes != list(SIDES):
+    _build_sets()
+    if vars(arguments) | {"processes": 0} != vars(parser().parse_args([])) | {"processes": 0}:
         results = measure(arguments)
-        print(markdown(results), *misses(results), sep="\n")
+        lost = [
+            f"{p.row['name']} {size}: {p.attack}"
+            for size in SIDES
+            for p in pairs(results, size=size)
+            if not p.good
+        ]
+        print(markdown(results), *lost, *misses(results), sep="\n")
         return 0
     return BENCHMARK.main(arguments)
 
