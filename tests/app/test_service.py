@@ -35,6 +35,7 @@ from waarmerk.core.errors import (
     UnsupportedMedia,
 )
 from waarmerk.core.evidence import Basis, Evidence, Origin, Status
+from waarmerk.core.keys import TagKey
 from waarmerk.core.media import Limits, MediaType
 from waarmerk.detection import images
 
@@ -184,10 +185,13 @@ def test_a_damaged_manifest_in_the_input_stands_in_nobodys_way(
 def test_two_marks_of_ours_in_one_picture_are_no_conflict_whichever_is_read(
     service: Service, png: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Marked, stripped of its metadata by somebody's website, marked again: both are ours, and the manifest
-    proves that this very file went through our hands."""
+    """Marked, pasted into a larger picture, which is marked: both are ours, and the manifest proves that this very
+    file went through our hands."""
     first = service.mark(png, GENERATED)
-    second = service.mark(encoded("PNG", decoded(first.data)), GENERATED)
+    page = picture(520, 520)
+    page.paste(decoded(first.data).convert("RGB"), (20, 20))
+    second = service.mark(encoded("PNG", page), GENERATED)
+    assert not second.kept
     for seen in (second, first):
         reading = images.read(
             decode_luma(seen.data, Limits(max_bytes=1 << 24, max_pixels=1 << 24)), service._seeker.key_ring
@@ -200,6 +204,55 @@ def test_two_marks_of_ours_in_one_picture_are_no_conflict_whichever_is_read(
     # A manifest nobody registered here proves nothing: it may have been put beside another's mark.
     monkeypatch.setattr(service._registry, "by_signature_sha256", lambda _: None)
     assert service.detect(second.data).verdict == "conflict"
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [("PNG", {}), ("JPEG", {"quality": 92}), ("WEBP", {"quality": 90})]
+)
+def test_a_mark_of_ours_that_covers_a_picture_is_kept_and_none_is_added(
+    service: Service, kind: str, options: dict[str, Any]
+) -> None:
+    """Whether or not the metadata are still there: marks must not pile up."""
+    first = service.mark(encoded(kind, **options), MarkRequest(origin=Origin.GENERATED, system="First"))
+    bare = encoded(kind, decoded(first.data).convert("RGB"), **options)
+    for data in (first.data, bare):
+        second = service.mark(data, MarkRequest(origin=Origin.MANIPULATED, system="Second"))
+        assert second.kept
+        assert second.mark_id == first.mark_id
+        assert second.manifest_id != first.manifest_id
+        assert "mark_kept" in {warning.code for warning in second.warnings}
+        if kind == "PNG":
+            assert decoded(second.data).tobytes() == decoded(data).tobytes()
+        found = service.detect(second.data)
+        assert (found.verdict, watermark(found).mark_id) == ("ai_generated", first.mark_id)
+        assert watermark(found).system == "First"
+
+
+def test_a_mark_that_covers_a_picture_in_part_is_no_reason_to_leave_the_rest_unmarked(
+    service: Service,
+) -> None:
+    first = service.mark(encoded("PNG", picture(640, 640)), GENERATED)
+    repainted = decoded(first.data).convert("RGB")
+    repainted.paste(picture(640, 640).crop((320, 0, 640, 640)), (320, 0))
+    second = service.mark(encoded("PNG", repainted), GENERATED)
+    assert not second.kept
+    assert second.mark_id != first.mark_id
+    right = service.detect(encoded("PNG", decoded(second.data).convert("RGB").crop((320, 0, 640, 640))))
+    assert watermark(right).mark_id == second.mark_id
+
+
+def test_another_tenants_mark_stays_beside_ours(service: Service, png: bytes) -> None:
+    """Nobody may keep another from marking by having marked first."""
+    theirs = service.mark(encoded("PNG", picture(640, 640)), GENERATED)
+    stranger = replace(service._marker, tenant="somebody else")
+    ring = service._marker.key_ring
+    epoch = replace(ring.current, tags={**ring.current.tags, "somebody else": TagKey(b"s" * 32)})
+    stranger = replace(stranger, key_ring=replace(ring, epochs=(epoch, *ring.epochs[1:])))
+    ours = stranger.mark_at(encoded("PNG", decoded(theirs.data).convert("RGB")), GENERATED, draw())
+    assert not ours.kept
+    luma = decode_luma(ours.data, Limits(max_bytes=1 << 24, max_pixels=1 << 24))
+    reading = images.read(luma, stranger.key_ring)
+    assert reading.mark_id in {int(ours.mark_id, 16), int(theirs.mark_id, 16)}
 
 
 def test_a_marked_file_over_the_limit_of_bytes_says_so(settings: Settings, tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
  1. What is it, and is it within the limits? From the header, before anything is decoded.
  2. Does it carry a manifest already? Then the new one opens it as its parent.
  3. What the new manifest will say; a name that may not be signed is refused here.
- 4. Decode, add the mark to the pixels, write the file again with the source type in its XMP.
- 5. Read the mark back by a matched check; how clear it is decides on the robustness, or on a refusal.
+ 4. Decode, and look whether a mark of ours is there already, all over the picture: such a mark is kept. Else add one
+    to the pixels. Write the file again with the source type in its XMP.
+ 5. Read the mark back, a fresh one by a matched check; how clear it is decides on the robustness, or on a refusal.
  6. Sign, last of all: no byte changes after it.
  7. Read the manifest back and compare it with what was meant.
 
@@ -13,7 +14,7 @@ Nothing is returned that did not pass 5 and 7.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -30,7 +31,7 @@ from waarmerk.adapters.manifests import (
 from waarmerk.app.version import VERSION
 from waarmerk.core.arrays import Luma, Planes, as_luma
 from waarmerk.core.errors import CannotHoldMark, MediaTooLarge, SelfCheckFailed, UnsupportedMedia
-from waarmerk.core.evidence import Origin
+from waarmerk.core.evidence import Origin, Status
 from waarmerk.core.keys import KeyRing
 from waarmerk.core.manifest import Claim, Parent, manifest_definition, parent_of
 from waarmerk.core.media import (
@@ -47,7 +48,8 @@ from waarmerk.core.media import (
 from waarmerk.core.provenance import ManifestReport
 from waarmerk.core.records import MarkRecord, mark_id_text
 from waarmerk.core.xmp import packet_warning, with_digital_source_type
-from waarmerk.detection.images import read, verify_known
+from waarmerk.detection.coverage import coverage
+from waarmerk.detection.images import read, read_as_it_lies, verify_known
 from waarmerk.marking.images import embed, luma_of
 
 UNNAMED_SYSTEM = "unnamed system"  # a manifest must name a software agent, and nobody named one
@@ -67,6 +69,12 @@ _ONLY_MATCHED = MediaWarning(
     "mark_too_faint_to_find",
     "The mark is in the pixels but too faint for a detector to find it there: of this file only the metadata will be "
     "read. Send a larger picture, or one with more texture, if the mark is to be found.",
+)
+_COVERED = 0.9  # of the tiles; a mark that covers less was cut, pasted or painted over in part
+_KEPT = MediaWarning(
+    "mark_kept",
+    "This picture carries a mark of this tenant already, all over. It was kept and no second one added: the reply's "
+    "mark id is the first marking's, and so is what the registry says of it.",
 )
 _CLASSES = ((-40.0, Robustness.STRONG), (-20.0, Robustness.NORMAL), (-12.0, Robustness.WEAK))
 
@@ -126,6 +134,7 @@ class Marked:
         robustness: see `Robustness`.
         log10_p: exact figure behind it; for the command and the library.
         warnings: what its owner should know.
+        kept: the mark was there before; `record` has its id, of which a row exists unless it was lost.
     """
 
     data: bytes = field(repr=False)
@@ -135,6 +144,7 @@ class Marked:
     robustness: Robustness
     log10_p: float
     warnings: tuple[MediaWarning, ...]
+    kept: bool = False
     layers: tuple[str, ...] = LAYERS
 
     @property
@@ -188,11 +198,16 @@ class Marker:
         definition = manifest_definition(self._claim(info.media_type, request, draw, parent_of(found)))  # 3
 
         picture = images.decode_for_marking(data, self.limits)  # 4
-        planes = self._embed(picture, draw)
+        kept = self._mark_that_is_there(picture)
+        if kept is not None:
+            draw = replace(draw, mark_id=kept)
+            definition = manifest_definition(self._claim(info.media_type, request, draw, parent_of(found)))
+        planes = picture.planes if kept is not None else self._embed(picture, draw)
         xmp = with_digital_source_type(picture.xmp, request.origin)
         encoded = images.encode_marked(picture, planes, xmp=xmp)
 
-        check = self._confirmed(self._as_written(info, picture, planes, encoded), draw)  # 5
+        luma = self._as_written(info, picture, planes, encoded)
+        check = self._confirmed(luma, draw) if kept is None else self._still_there(luma, draw)  # 5
         signed = self._signed(  # 6, 7
             encoded.data, info.media_type.value, definition, None if found is None else data, draw.mark_id
         )
@@ -203,6 +218,7 @@ class Marker:
             timestamp=signed.timestamp,
             robustness=check.robustness,
             log10_p=check.log10_p,
+            kept=kept is not None,
             warnings=(
                 *picture.warnings,
                 *_packet_warnings(picture),
@@ -288,6 +304,23 @@ class Marker:
             rgb=picture.space is ColourSpace.RGB,
             alpha=picture.alpha,
         )
+
+    def _mark_that_is_there(self, picture: Picture) -> int | None:
+        """The id of this tenant's own mark where the picture has one of the current epoch that covers it."""
+        luma = as_luma(luma_of(picture.planes, rgb=picture.space is ColourSpace.RGB))
+        reading = read_as_it_lies(luma, self.key_ring)
+        current = self.key_ring.current
+        ours = (reading.tenant, reading.epoch) == (self.tenant, current.epoch)
+        if reading.status is not Status.FOUND or not ours:
+            return None
+        return reading.mark_id if coverage(luma, current, reading) >= _COVERED else None
+
+    def _still_there(self, luma: Luma, draw: Draw) -> _Check:
+        """The mark that was kept, as a stranger reads it in the output."""
+        reading = read(luma, self.key_ring)
+        if reading.mark_id != draw.mark_id:
+            raise SelfCheckFailed("A mark that was kept is not read back")
+        return _Check(robustness_of(reading.log10_p), reading.log10_p, (_KEPT,))
 
     def _confirmed(self, luma: Luma, draw: Draw) -> _Check:
         """The fresh mark by the matched check, and where that is not overwhelming, as a stranger would read it.

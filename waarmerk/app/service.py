@@ -101,14 +101,14 @@ class Service:
         self._registry.close()
 
     def mark(self, data: bytes, request: MarkRequest) -> Marked:
-        """Mark a file and record the mark; it is committed when this returns.
+        """Mark a file and record the mark; it is committed when this returns. A mark that was kept has a row.
 
         Raises:
             WaarmerkError: see `mark_at`; also `RegistryUnavailable`. Nothing is returned then.
         """
         for _ in range(_TRIES):
             marked = self.mark_at(data, request, draw())
-            if self._registry.add(marked.record):
+            if self._registry.add(marked.record) or marked.kept:
                 return marked
         raise Unavailable("No free mark id was found; this should never happen, report it.")
 

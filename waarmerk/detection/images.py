@@ -138,6 +138,17 @@ class _Search:
                         self.best = reading
         return self.best
 
+    def glance(self, luma: Luma) -> ImageReading:
+        """The first of `run`'s steps, at one size and one way up."""
+        for view in _views(luma)[:1]:
+            for keys in self.ring.epochs:
+                how = {"stage": "as it lies", "factor": view.factor}
+                chips = chips_of(keys.pattern)
+                for reading in self._aligned(view.laplacian, chips, keys, residual.SPACING, how, (0,)):
+                    if reading.status is Status.FOUND:
+                        return reading
+        return ImageReading(Status.NOT_FOUND)
+
     def _as_it_lies(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
         chips = chips_of(keys.pattern)
         for view in views:
@@ -278,6 +289,15 @@ def read(luma: Luma, ring: KeyRing, *, thorough: bool = False) -> ImageReading:
         ShapeError: not luma.
     """
     return _Search(ring, thorough).run(as_luma(luma))
+
+
+def read_as_it_lies(luma: Luma, ring: KeyRing) -> ImageReading:
+    """Look for a mark the cheapest way only: upright, not resized, in the Laplacian. For pictures about to be marked.
+
+    Raises:
+        ShapeError: not luma.
+    """
+    return _Search(ring, thorough=False).glance(as_luma(luma))
 
 
 def verify_known(
