@@ -1,4 +1,4 @@
-"""What somebody without the key may try: take the mark out, or forge one.
+"""What somebody without the key may try first: fold a picture on itself.
 
 Float luma in, float luma out, so that each attack is as good as its arithmetic allows.
 """
@@ -52,27 +52,3 @@ def fold_and_subtract(luma: Plane, factor: float, periodic_rms: float = 0.45) ->
     return np.clip(np.rint(luma - factor * periodic_rms * local_strength(luma) * tiled), 0, 255).astype(
         np.float32
     )
-
-
-def product_forgery(marked: tuple[Plane, Plane, Plane], target: Plane) -> Plane:
-    """Paste the product of three marks on a picture that never had one.
-
-    Code and phases are linear: with X = C s per tile and harmonic, X1 conj(X2) X3 = C s1 s2 s3, which is a codeword
-    of the xor of the three ids under the true phases. The three pictures have one pattern, one offset and the
-    target's size: all that an attacker could hope for.
-    """
-    h, w = (n // TILE * TILE for n in target.shape)
-
-    def phases(luma: Plane) -> npt.NDArray[np.complex64]:
-        tiles = whitened(luma)[:h, :w].reshape(h // TILE, TILE, w // TILE, TILE).swapaxes(1, 2)
-        spectra = scipy.fft.rfft2(tiles, axes=(2, 3))
-        return spectra / (np.abs(spectra) + 1e-9)
-
-    x1, x2, x3 = (phases(luma) for luma in marked)
-    radius = np.hypot(scipy.fft.fftfreq(TILE, 1 / TILE)[:, None], scipy.fft.rfftfreq(TILE, 1 / TILE))
-    shape = np.where((radius >= 2.5) & (radius <= 38), np.maximum(radius, 1.0) ** -0.6, 0)
-    plane = scipy.fft.irfft2(x1 * np.conj(x2) * x3 * shape, s=(TILE, TILE), axes=(2, 3))
-    plane = plane.swapaxes(1, 2).reshape(h, w)
-    forged = target.copy()
-    forged[:h, :w] += 1.5 * local_strength(target)[:h, :w] * (plane / plane.std())
-    return np.clip(np.rint(forged), 0, 255).astype(np.float32)

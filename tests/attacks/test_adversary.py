@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from benchmarks import adversary, pictures
+from benchmarks.quality import forgery
 from tests.rings import TENANT, ring_of
 from waarmerk.core.arrays import Luma, Planes
 from waarmerk.core.chips import chips_of
-from waarmerk.core.evidence import Status
-from waarmerk.detection import alignment, images, residual, words
-from waarmerk.detection.tiles import tile_spectra
+from waarmerk.detection import images
 from waarmerk.marking.images import embed, luma_of
 
 RING = ring_of()
@@ -26,34 +25,18 @@ def _marked(planes: Planes, mark_id: int, *, pattern: int = 3, offset: tuple[int
     return luma_of(out, rgb=True).astype(np.float32)
 
 
-def _smooth(seed: int) -> Planes:
-    """What an attacker would have marked: nothing in it hides the mark."""
-    plane = pictures.clouds(seed, 512, 512, 2.5)[..., None] * 40 + 100
-    return np.repeat(plane, 3, axis=2).astype(np.uint8)
+@pytest.mark.slow
+def test_no_mix_of_marked_pictures_is_a_mark_that_nobody_made() -> None:
+    """The forgery itself works, which is why the tag is there: the product's word is the xor of the ids."""
+    for row in forgery.on_pixels(attempts=6):
+        assert row["forged"] == 0, row
+        if row["mix"].startswith("product"):
+            assert row["word of the product decoded"] >= 5, row
+            assert row["id of a held mark"] == 0, row
 
 
 @pytest.mark.slow
-def test_a_product_of_three_marks_is_accepted_0_of_30_times() -> None:
-    """The forgery itself works, which is why the tag is there: the decoded word is the xor of the three ids."""
-    marked = [tuple(_marked(_smooth(10 * n + i), IDS[i]) for i in range(3)) for n in range(5)]
-    forged_words = 0
-    for n in range(30):
-        target = luma_of(pictures.photo(500 + n, 512, 512), rgb=True).astype(np.float32)
-        forged = adversary.product_forgery(marked[n % 5], target)
-        reading = images.read(forged, RING)
-        assert reading.status is not Status.FOUND
-        assert reading.mark_id is None
-        plane = residual.laplacian(forged)
-        tiles = tile_spectra(plane, CHIPS, alignment.align(plane, CHIPS)[0].shift)
-        pattern, offset = words.find_super_tile(tiles, CHIPS)[0]
-        forged_words += (
-            words.decode_at(tiles, CHIPS, pattern, offset).payload.mark_id == IDS[0] ^ IDS[1] ^ IDS[2]
-        )
-    assert forged_words >= 25
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("factor", [0.7, 1.0, 1.3, 1.6])
+@pytest.mark.parametrize("factor", [0.7, 1.0, 1.3, 1.6, 2.5])
 def test_folding_and_subtracting_leaves_the_id_in_9_of_10_pictures(factor: float) -> None:
     read = 0
     for n in range(10):
