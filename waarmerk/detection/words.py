@@ -70,6 +70,7 @@ def payload_phasors(chips: Chips, pattern: int) -> Complex:
     return chips.payload_phasors(pattern)
 
 
+@lru_cache(maxsize=2 * CACHED_KEYS)
 def _rings(band: Band) -> Index:
     """(K,) ring of each harmonic: equal ratios of radii, coarse to fine."""
     edges = np.geomspace(_RING_FROM, layout.RADIUS_MAX, RINGS + 1)[1:-1]
@@ -81,37 +82,41 @@ def _aligned(of_tiles: npt.NDArray[_T], offset: tuple[int, int]) -> npt.NDArray[
     return np.roll(of_tiles, (-offset[0], -offset[1]), axis=(0, 1))
 
 
-def _scores(tiles: TileSpectra, chips: Chips) -> Real:
-    """(8 x 8 x 64,) score of every super-tile place and pattern by the sync, whatever the sign of each ring.
+def _scores(tiles: TileSpectra, chips: Chips, shifts: npt.NDArray[np.float64]) -> Real:
+    """(8 x 8 x 64, D) score of every super-tile place and pattern by the sync, whatever the sign of each ring.
 
     A hypothesis scores the largest over r of |Z_0 + .. + Z_r| / sqrt(V_0 + .. + V_r) and of
     sqrt(sum Z_r^2 / V_r - (R - 1)): the first because codecs and shrinking take the outer rings, the second because
     somebody may have subtracted too much in some.
+
+    Args:
+        shifts: (D, 2) rows and columns in pixels, as if every tile began so much further on.
     """
-    rings = _rings(chips.sync)
+    bounds = np.searchsorted(_rings(chips.sync), np.arange(RINGS + 1))
     weighted = tiles.sync * tiles.strength_sync
-    spectrum = scipy.fft.fft2(weighted, axes=(0, 1)).reshape(SUPER * SUPER, 1, -1)
+    variance = np.add.reduceat(_energy(weighted), bounds[:-1]) / 2 + np.float32(1e-30)
+    # All shifts and places at once: a shift turns harmonics, and neither sees the other's sum.
+    spectrum = scipy.fft.fft2(weighted, axes=(0, 1)).reshape(SUPER * SUPER, -1, 1)
+    moved = spectrum * steering(chips.sync.k, shifts).T
     templates = _sync_spectra(chips)
-    bounds = np.searchsorted(rings, np.arange(RINGS + 1))
-    z = np.empty((RINGS, SUPER * SUPER, PATTERNS), dtype=np.complex64)
+    shape = (SUPER, SUPER, PATTERNS, len(shifts))
+    total, scores, squares = (np.zeros(shape, dtype=np.float32) for _ in range(3))
     for r in range(RINGS):
         part = slice(bounds[r], bounds[r + 1])
-        z[r] = np.matmul(templates[..., part], spectrum[..., part].swapaxes(1, 2))[..., 0]
-    # Correlation over the tile grid: conj(C^) X^ gives lag d with X[i] ~ C[i - d]; the offset is -d.
-    lags: Real = scipy.fft.ifft2(z.reshape(RINGS, SUPER, SUPER, PATTERNS), axes=(1, 2)).real
-    power = np.square(weighted.real) + np.square(weighted.imag)
-    energies = [float(power[..., bounds[r] : bounds[r + 1]].sum()) for r in range(RINGS)]
-    halves = np.asarray([e / 2 + 1e-30 for e in energies], dtype=np.float32)
-    variance = halves[:, None, None, None]
-    one_sign = np.abs(np.cumsum(lags, axis=0) / np.sqrt(np.cumsum(variance, axis=0))).max(axis=0)
-    any_sign = np.sqrt(np.maximum(np.sum(lags**2 / variance, axis=0) - (RINGS - 1), 0))
-    scores: Real = np.maximum(one_sign, any_sign).ravel()
-    return scores
+        z = templates[..., part] @ moved[:, part]
+        # Correlation over the tile grid: conj(C^) X^ gives lag d with X[i] ~ C[i - d]; the offset is -d.
+        lags: Real = scipy.fft.ifft2(z.reshape(shape), axes=(0, 1), overwrite_x=True).real
+        total += lags
+        np.maximum(scores, np.abs(total) * (1 / np.sqrt(variance[: r + 1].sum())), out=scores)
+        squares += np.square(lags) * (1 / variance[r])
+    squares -= RINGS - 1
+    np.maximum(scores, np.sqrt(np.maximum(squares, 0, out=squares), out=squares), out=scores)
+    return scores.reshape(-1, len(shifts))
 
 
 def find_super_tile(tiles: TileSpectra, chips: Chips, best: int = 1) -> list[tuple[int, tuple[int, int]]]:
     """The `best` likeliest (pattern, offset), best first."""
-    scores = _scores(tiles, chips)
+    scores = _scores(tiles, chips, np.zeros((1, 2)))[:, 0]
     order = np.argpartition(-scores, best)[:best]
     return [_place(int(n)) for n in order[np.argsort(-scores[order])]]
 
@@ -124,15 +129,13 @@ def resynchronised(tiles: TileSpectra, chips: Chips) -> TileSpectra:
     shift = np.zeros(2)
     for reach, step in _RESYNC:
         steps = np.arange(-reach, reach + step / 2, step)
-        tried = [np.add(shift, (dy, dx)) for dy in steps for dx in steps]
-        shift = max(tried, key=lambda d: float(_scores(_moved_sync(tiles, chips, d), chips).max()))
-    moved = _moved_sync(tiles, chips, shift)
-    return replace(moved, payload=tiles.payload * steering(chips.payload.k, shift))
-
-
-def _moved_sync(tiles: TileSpectra, chips: Chips, shift: npt.NDArray[np.float64]) -> TileSpectra:
-    """The spectra as if every tile's sync began `shift` (row, column) pixels further on."""
-    return replace(tiles, sync=tiles.sync * steering(chips.sync.k, shift))
+        tried = shift + np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
+        shift = tried[int(_scores(tiles, chips, tried).max(axis=0).argmax())]
+    return replace(
+        tiles,
+        sync=tiles.sync * steering(chips.sync.k, shift),
+        payload=tiles.payload * steering(chips.payload.k, shift),
+    )
 
 
 def _place(index: int) -> tuple[int, tuple[int, int]]:
