@@ -45,8 +45,10 @@ def _canonical_guide(planes: Planes, factor: int, *, rgb: bool) -> Luma8:
     guide = np.ascontiguousarray(planes[..., 1 if rgb else 0])
     if factor == 1:
         return guide
-    total = block_sum(edge_padded(guide, factor), factor, np.uint32)
-    return ((total + factor * factor // 2) // (factor * factor)).astype(np.uint8)
+    total = block_sum(edge_padded(guide, factor), factor, np.uint16 if factor <= 16 else np.uint32)
+    total += factor * factor // 2
+    total //= factor * factor
+    return total.astype(np.uint8)
 
 
 def _canonical_strips(
@@ -61,9 +63,21 @@ def _canonical_strips(
     for strip in pattern_strips(
         chips, coded, pattern=pattern, offset=offset, height=height, width=width, shape=mask.shape
     ):
-        strip *= strength[np.arange(top, top + len(strip)) // BLOCK]
+        _scale(strip, strength, top)
         top += len(strip)
         yield strip
+
+
+def _scale(strip: Real, strength: Real, top: int) -> None:
+    """Multiply picture rows from `top` by their blocks' strength, in place; whole blocks of rows at a time."""
+    first = min(-top % BLOCK, len(strip))
+    last = first + (len(strip) - first) // BLOCK * BLOCK
+    strip[:first] *= strength[top // BLOCK]
+    blocks = strip[first:last].reshape(-1, BLOCK, strip.shape[1])  # a view: only the first axis is split
+    row = (top + first) // BLOCK
+    blocks *= strength[row : row + len(blocks), None]
+    if last < len(strip):
+        strip[last:] *= strength[row + len(blocks)]
 
 
 def _rounded(strip: Real) -> Delta:
@@ -161,7 +175,7 @@ def embed(
     word = payload.sign(mark_id, keys.tags[tenant])
     height, width = planes.shape[:2]
     guide = _canonical_guide(planes, octave_scale(height, width), rgb=rgb)
-    marked = planes.copy()
+    marked = np.empty_like(planes) if rgb else planes.copy()
     top = 0
     for delta in delta_strips(
         guide, chips_of(keys.pattern), word, pattern=pattern, offset=offset, height=height, width=width
@@ -169,27 +183,28 @@ def embed(
         rows = slice(top, top + len(delta))
         if alpha is not None:
             delta[alpha[rows] == 0] = 0
-        _add(marked[rows] if rgb else marked[rows, :, :1], delta)
+        channels = slice(None) if rgb else slice(1)
+        _add(planes[rows, :, channels], delta, marked[rows, :, channels])
         top += len(delta)
     return marked
 
 
-def _add(pixels: Planes, delta: Delta) -> None:
-    """pixels = clip(pixels + delta, 0, 255) in place.
+def _add(pixels: Planes, delta: Delta, out: Planes) -> None:
+    """out = clip(pixels + delta, 0, 255).
 
     Added modulo 256, in uint8; a sum that moved against its delta's sign has wrapped, and only then is mended.
     """
     step = max(1, _PIXELS // delta.shape[1])
     for top in range(0, len(delta), step):
-        part = pixels[top : top + step]
-        change = _spread(delta[top : top + step].view(np.uint8), part.shape[2])
-        total = part + change
+        rows = slice(top, top + step)
+        before, after = pixels[rows], out[rows]
+        change = _spread(delta[rows].view(np.uint8), before.shape[2])
+        np.add(before, change, out=after)
         lower = change > 127
-        wrapped = (total < part) != lower
+        wrapped = (after < before) != lower
         if wrapped.any():
-            total[wrapped & lower] = 0
-            total[wrapped & ~lower] = 255
-        part[...] = total
+            after[wrapped & lower] = 0
+            after[wrapped & ~lower] = 255
 
 
 def _spread(plane: Luma8, channels: int) -> Planes:

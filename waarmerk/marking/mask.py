@@ -30,20 +30,20 @@ from waarmerk.core.blocks import block_sum, edge_padded
 BLOCK = 4
 TEXTURE_BLOCK = 16
 FLOOR_LIVELY, FLOOR_FLAT = 0.62, 0.68  # rounding to whole grey levels adds 1/12 to the square
-FLOOR_EXTREME = 0.50
+FLOOR_EXTREME = 0.47
 BLACK, WHITE, RAMP = 18.0, 232.0, 16.0  # grey levels: full fall at BLACK and WHITE, none RAMP inside
 REST, STEEPNESS, CAP = 0.4, 3.0, 9.0
 FLAT_STD = 2.0
-ENERGY = 0.65e6
-STRUCTURE = 0.0068
+ENERGY = 0.8e6
+STRUCTURE = 0.0060
 PSNR = 40.0
 LEAST_GAIN = 0.1
 _TEXTURE_NOISE = 6.0  # activity at which texture drowns half of what it hides
 _STRUCTURE_FLOOR = 80.0
-LIVELY_STD, DENSE_ACTIVITY, LIVELY_SHARE = 12.0, 3.0, 0.7
+LIVELY_STD, LIVELY_SHARE = 12.0, 0.7
 CENTRE_FLAT, CENTRE_LIVELY = 11.0, 16.0
 WIDTH_FLAT, WIDTH_LIVELY = 0.60, 0.47
-PILOTS_SPARSE, PILOTS_DENSE = 0.15, 0.30
+PILOT_SHARE = 0.36
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +157,10 @@ def mask_of(guide: Luma8) -> Mask:
     strength = floor + np.float32(max(gain, LEAST_GAIN)) * excess
     rows, columns = (-(-n // BLOCK) for n in guide.shape)
     lively = min(1.0, float(np.mean(blocks.deviation > LIVELY_STD)) / LIVELY_SHARE)
-    # Dense texture drowns the pilots; eroded, because lines of text on a page are no texture.
-    dense = min(1.0, float(np.mean(eroded > DENSE_ACTIVITY)) / LIVELY_SHARE)
     shape = Shape(
         # Flat pictures' codecs keep low frequencies only; lively pictures drown them.
         centre=CENTRE_FLAT * (CENTRE_LIVELY / CENTRE_FLAT) ** lively,
         width=WIDTH_FLAT + (WIDTH_LIVELY - WIDTH_FLAT) * lively,
-        pilot_share=PILOTS_SPARSE + (PILOTS_DENSE - PILOTS_SPARSE) * dense,
+        pilot_share=PILOT_SHARE,
     )
     return Mask(strength[:rows, :columns].astype(np.float32, copy=False), shape)
