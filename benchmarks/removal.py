@@ -10,11 +10,13 @@ import numpy.typing as npt
 import scipy.fft
 import scipy.ndimage
 
-from benchmarks.adversary import Plane, fold_and_subtract, local_strength
-from waarmerk.core.layout import SUPER_TILE, TILE
+from benchmarks.adversary import Plane, fold_and_subtract, in_shape, local_strength, mask_seen
+from waarmerk.core.layout import RADIUS_MAX, RADIUS_MIN, SUPER_TILE, TILE
 from waarmerk.detection.residual import whitened
+from waarmerk.marking.mask import Shape
 
-_LOW, _HIGH, _SLOPE = 0.02, 0.30, -0.6  # the mark's band, cycles a pixel, and the shape its holder expects
+_LOW, _HIGH = RADIUS_MIN / TILE, RADIUS_MAX / TILE  # the mark's band, cycles a pixel
+MIDDLING = Shape(centre=14.0, width=0.5, pilot_share=0.36)  # of pictures neither flat nor lively
 
 
 def rounded(luma: Plane) -> Plane:
@@ -22,18 +24,23 @@ def rounded(luma: Plane) -> Plane:
     return np.clip(np.rint(luma), 0, 255).astype(np.float32)
 
 
-def shaped(plane: Plane) -> Plane:
+def shaped(plane: Plane, shape: Shape) -> Plane:
     """A whitened plane brought into the mark's band and shape, rms 1."""
-    spectrum = scipy.fft.rfft2(plane)
     f = np.hypot(scipy.fft.fftfreq(plane.shape[0])[:, None], scipy.fft.rfftfreq(plane.shape[1]))
-    band = np.where((f >= _LOW) & (f <= _HIGH), np.maximum(f, _LOW) ** _SLOPE, 0)
-    out = scipy.fft.irfft2(spectrum * band, s=plane.shape).astype(np.float32)
+    spectrum = in_shape(scipy.fft.rfft2(plane), f * TILE, shape)
+    out = scipy.fft.irfft2(spectrum, s=plane.shape).astype(np.float32)
     return out / (out.std() + np.float32(1e-9))
+
+
+def _own_mark(luma: Plane) -> Plane:
+    """The picture's own whitened residual in the mark's shape and local strength."""
+    mask = mask_seen(luma)
+    return local_strength(luma) * shaped(whitened(luma), mask.shape)
 
 
 def own_residual_subtracted(luma: Plane, factor: float) -> Plane:
     """Take the picture's own whitened residual away, at `factor` times the mark's guessed strength."""
-    return rounded(luma - np.float32(factor) * local_strength(luma) * shaped(whitened(luma)))
+    return rounded(luma - np.float32(factor) * _own_mark(luma))
 
 
 def copied(source: Plane, target: Plane, factor: float = 1.0) -> Plane:
@@ -42,7 +49,8 @@ def copied(source: Plane, target: Plane, factor: float = 1.0) -> Plane:
     Reference:
         Kutter, Voloshynovskiy, Herrigel, "The watermark copy attack", Proc. SPIE 3971, 2000.
     """
-    return rounded(target + np.float32(factor) * local_strength(target) * shaped(whitened(source)))
+    mark = shaped(whitened(source), mask_seen(source).shape)
+    return rounded(target + np.float32(factor) * local_strength(target) * mark)
 
 
 class Mean:
@@ -65,7 +73,7 @@ class Mean:
 
     def shaped(self) -> Plane:
         """(1024, 1024) float32, rms 1."""
-        return shaped(self._total / np.maximum(self._count, 1))
+        return shaped(self._total / np.maximum(self._count, 1), MIDDLING)
 
 
 def common_part_subtracted(
@@ -125,7 +133,7 @@ def own_residual_in_blocks(luma: Plane, seed: int, size: int = 48) -> Plane:
     rows, columns = (-(-n // size) for n in luma.shape)
     gain = rng.uniform(0.5, 2.5, (rows, columns)).astype(np.float32)
     gain = gain.repeat(size, axis=0).repeat(size, axis=1)[: luma.shape[0], : luma.shape[1]]
-    return rounded(luma - gain * local_strength(luma) * shaped(whitened(luma)))
+    return rounded(luma - gain * _own_mark(luma))
 
 
 def _cross_correlation(
@@ -166,7 +174,9 @@ def aligned_tiles_subtracted(luma: Plane, factor: float, *, starts: int = 12, ro
     tiles = scipy.fft.irfft2(_shifted(np.broadcast_to(mean, spectra.shape), -best_shifts), s=(TILE, TILE))
     common = tiles.reshape(h // TILE, w // TILE, TILE, TILE).swapaxes(1, 2).reshape(h, w).astype(np.float32)
     out = luma.copy()
-    out[:h, :w] -= np.float32(factor * 0.5) * local_strength(luma)[:h, :w] * shaped(common)
+    out[:h, :w] -= (
+        np.float32(factor * 0.5) * local_strength(luma)[:h, :w] * shaped(common, mask_seen(luma).shape)
+    )
     return rounded(out)
 
 
@@ -185,7 +195,7 @@ def lines_notched(luma: Plane, height: float) -> Plane:
 def noise_added(luma: Plane, factor: float, seed: int) -> Plane:
     """Noise of the mark's own band, shape and local strength."""
     rng = np.random.Generator(np.random.Philox(seed))
-    noise = shaped(rng.standard_normal(luma.shape).astype(np.float32))
+    noise = shaped(rng.standard_normal(luma.shape).astype(np.float32), mask_seen(luma).shape)
     return rounded(luma + np.float32(factor) * local_strength(luma) * noise)
 
 

@@ -182,7 +182,7 @@ def _phases(luma: Luma) -> npt.NDArray[np.complex64]:
 def _pasted(spectra: npt.NDArray[np.complex64], victim: Luma) -> Luma:
     """Tiles' phases as a mark on a picture, rather strong."""
     plane = scipy.fft.irfft2(spectra, s=(TILE, TILE), axes=(2, 3)).swapaxes(1, 2).reshape(SIDE, SIDE)
-    shaped = removal.shaped(plane.astype(np.float32))
+    shaped = removal.shaped(plane.astype(np.float32), removal.MIDDLING)
     return removal.rounded(victim + np.float32(1.5) * adversary.local_strength(victim) * shaped)
 
 

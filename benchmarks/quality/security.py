@@ -35,13 +35,13 @@ from waarmerk.detection.images import read
 from waarmerk.detection.tiles import tile_spectra
 from waarmerk.marking.images import luma_of
 
-MIN_PIXELS, MAX_PIXELS = 450_000, 2_200_000
+MIN_PIXELS, MAX_PIXELS = 450_000, 2_000_000
 PICTURES = 24
 TEXTURED_STD, TEXTURED_SHARE = 12.0, 0.5  # of 16 x 16 blocks: half of them livelier makes a picture textured
 AVERAGED = (10, 50, 100, 1000)
 AVERAGED_SIDE = 512  # pixels of a picture that is averaged
 COMMON_FACTORS = {"pilots": (0.85, 1.6), "pattern": (0.5, 1.0)}  # times what is thought to be there
-PILOT_RMS, PATTERN_RMS = 0.45, 1.0  # share of the mark's rms: pilots alone, the whole of a pattern
+PILOT_RMS, PATTERN_RMS = 0.6, 1.0  # share of the mark's rms: pilots alone, the whole of a pattern
 PLOT = ROOT / "docs" / "plots" / "removal.svg"
 
 Change = Callable[[Luma], Luma]

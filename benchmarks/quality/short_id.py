@@ -22,10 +22,10 @@ from benchmarks import attacks, pictures, pipeline
 from benchmarks.common import Benchmark, Json, table
 from benchmarks.quality import sets
 from benchmarks.quality.unmarked import luma_of
-from waarmerk.core import codec, payload, stats
+from waarmerk.core import codec, layout, payload, stats
 from waarmerk.core.arrays import Bits, Luma, Real
 from waarmerk.core.chips import Chips, chips_of
-from waarmerk.core.layout import TILE, coded_bit_of
+from waarmerk.core.layout import SUPER, TILE
 from waarmerk.core.payload import PAYLOAD_BITS, TAG_BITS, VERSION_BITS
 from waarmerk.detection import residual, words
 from waarmerk.detection.images import read
@@ -58,10 +58,16 @@ def crops(side: int) -> list[Image.Image]:
 
 @lru_cache(maxsize=len(LENGTHS))
 def _dealt(bits: int) -> Chips:
-    """The ring's chips, its harmonics dealt to the coded bits of a word of so many bits."""
-    chips = chips_of(pipeline.RING.current.pattern)
-    at = [coded_bit_of(n, codec.RATE_INVERSE * bits) for n in range(len(chips.coded_bit))]
-    return replace(chips, coded_bit=np.asarray(at, dtype=np.intp))
+    """The ring's chips, its harmonics dealt to the coded bits of a word of so many bits, each tile's from its place."""
+    chips, coded = chips_of(pipeline.RING.current.pattern), codec.RATE_INVERSE * bits
+    steps = {name: round(getattr(layout, name) * bits / PAYLOAD_BITS) for name in ("DEAL_ROW", "DEAL_COLUMN")}
+    with mock.patch.multiple(layout, **steps):
+        at = [
+            layout.coded_bit_of(n, row, column, coded)
+            for row, column in np.ndindex(SUPER, SUPER)
+            for n in range(len(chips.payload.k))
+        ]
+    return replace(chips, coded_bit=np.asarray(at, dtype=np.intp).reshape(SUPER, SUPER, -1))
 
 
 def _signs(bits: Bits, chips: Chips) -> npt.NDArray[np.float32]:
@@ -77,6 +83,7 @@ def _reads(tiles: TileSpectra, draw: pipeline.Draw, bits: int) -> bool:
     chips = _dealt(bits)
     turned = _signs(payload.to_bits(marked), _dealt(PAYLOAD_BITS)) * _signs(sent, chips)
     place = (draw.offset[0] // TILE, draw.offset[1] // TILE)
+    turned = np.roll(turned, (-place[0], -place[1]), axis=(0, 1))  # of the picture's own first tile
     decoded: list[Bits] = []
 
     def listening(soft: Real) -> Bits:

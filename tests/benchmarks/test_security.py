@@ -42,7 +42,7 @@ def test_a_word_that_is_held_is_read_with_its_id() -> None:
 
 def test_aligning_tiles_takes_out_a_pattern_that_is_only_shifted_from_tile_to_tile() -> None:
     rng = np.random.Generator(np.random.Philox(8))
-    tile = removal.shaped(rng.standard_normal((TILE, TILE)).astype(np.float32))
+    tile = removal.shaped(rng.standard_normal((TILE, TILE)).astype(np.float32), removal.MIDDLING)
     rows = [
         np.hstack([np.roll(tile, rng.integers(0, TILE, 2), axis=(0, 1)) for _ in range(4)]) for _ in range(3)
     ]
