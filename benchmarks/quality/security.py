@@ -375,7 +375,7 @@ def patterns() -> list[Json]:
                 seconds.append(time.thread_time() - start)
         table_mib = count * 64 * len(chips.sync.k) * 8 / 2**20
         groups = sum(max(1, count // size) for size in (upright.QUICK.upright, upright.QUICK.turned))
-        template_mib = groups * upright.SIZE**2 * 8 / 2**20
+        template_mib = groups * math.prod(upright.SIZE) * 8 / 2**20
         rows.append(
             {
                 "patterns": count,

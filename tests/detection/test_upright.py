@@ -75,13 +75,13 @@ def test_the_correlation_is_its_formula() -> None:
     band = upright._band(upright._spectrum(plane), 0)
     template = upright._templates(CHIPS, 1)[9]
     z = np.fft.ifft2(band * template) * band.size
-    fy, fx = upright._frequencies()
-    for row, column in ((3, 200), (117, 64)):
+    angle_y, angle_x = (
+        2j * np.pi * f / size for f, size in zip(upright._frequencies(), upright.SIZE, strict=True)
+    )
+    for row, column in ((3, 150), (117, 64)):
         plain = sum(
-            complex(band[i, j])
-            * complex(template[i, j])
-            * np.exp(2j * np.pi * (fy[i] * row + fx[j] * column) / 256)
-            for i in range(len(fy))
-            for j in range(len(fx))
+            complex(band[i, j]) * complex(template[i, j]) * np.exp(angle_y[i] * row + angle_x[j] * column)
+            for i in range(upright.SIZE[0])
+            for j in range(upright.SIZE[1])
         )
         assert abs(abs(plain) - abs(z[row, column])) < 1e-3 * abs(z).max()

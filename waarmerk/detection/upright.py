@@ -6,9 +6,9 @@ and the sum over a square band of frequencies that holds half of the sync,
 
     Z_g(s) = sum_f X(f) conj T_g(f) exp(2 pi i f s / 1024),     peak = max over s, g of |Z_g(s)| / deviation
 
-at every fourth shift s, since the band is a quarter of the spectrum wide, and in all eight ways a square can lie. The
-band does not lie around zero, where pictures are loudest, so Z is complex and its magnitude counts; the exact shift
-turns it real. Only unrotated, unscaled pictures are found.
+at as many shifts s as the band has frequencies, every few pixels, and in all eight ways a square can lie. The band lies
+on one side of zero, so Z is complex and its magnitude counts; the exact shift turns it real. Only unrotated, unscaled
+pictures are found.
 """
 
 from __future__ import annotations
@@ -24,18 +24,25 @@ import scipy.ndimage
 
 from waarmerk.core.arrays import Complex, Real
 from waarmerk.core.chips import CACHED_KEYS, Chips
-from waarmerk.core.layout import PATTERNS, SUPER, SUPER_TILE, TILE
+from waarmerk.core.layout import (
+    EXPECTED_RADIUS,
+    EXPECTED_WIDTH,
+    PATTERNS,
+    SUPER,
+    SUPER_TILE,
+    TILE,
+    hump,
+)
 
 from .alignment import DIHEDRALS, Alignment
 
 PEAK = 6.1  # over the deviation; the best of 2^22 places of an unmarked picture is 5 to 6
-_REDUCTION = 4
-SIZE = SUPER_TILE // _REDUCTION  # bins of the band, and shifts, either way
-_WIDTH = TILE // _REDUCTION  # harmonics of the band, either way
-_FIRST_KX = 6  # the band: -16 <= ky < 16, 6 <= kx < 38
-_REACH = (_FIRST_KX + _WIDTH) * SUPER  # bins of 1 / 1024 cycle that a band may reach, however it lies
+_KY, _KX = (-20, 20), (2, 26)  # harmonics of the band: where the mark is strongest and what codecs leave
+_HARMONICS = (_KY[1] - _KY[0], _KX[1] - _KX[0])
+SIZE = (_HARMONICS[0] * SUPER, _HARMONICS[1] * SUPER)  # bins of the band, and shifts, either way
+_REACH = _KX[1] * SUPER  # bins of 1 / 1024 cycle that a band may reach, however it lies
 _SMOOTHING = 33  # bins: as wide as the tiles' own 9 x 9 would be, near enough
-_FINE = np.arange(-_REDUCTION / 2, _REDUCTION / 2 + 0.01, 0.5)  # shifts in pixels around a coarse peak
+_FINE = np.arange(-3.0, 3.25, 0.5)  # shifts in pixels around a coarse peak, which is up to 2.7 pixels off
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ class Effort:
     @property
     def places(self) -> int:
         """That a search may end at, for the presence bound; `DIHEDRALS` however few were tried."""
-        return DIHEDRALS * SIZE**2 * len(_FINE) ** 2
+        return DIHEDRALS * SIZE[0] * SIZE[1] * len(_FINE) ** 2
 
 
 QUICK = Effort(upright=1, turned=16)
@@ -65,24 +72,26 @@ THOROUGH = Effort(upright=1, turned=4)
 
 @lru_cache(maxsize=2 * CACHED_KEYS)
 def _templates(chips: Chips, group: int) -> Complex:
-    """(64 / group, 256, 256) complex64: conjugate spectra in the band, from its corner, of each group's summed sync.
+    """(64 / group, 320, 192) complex64: conjugate spectra in the band, from its corner, of each group's summed sync.
 
-    Every tile is drawn at a quarter of the resolution with the band's corner as frequency zero.
+    Harmonics count as strong as they are expected. Every tile is drawn as coarsely as the band allows, with the band's
+    corner as frequency zero.
     """
-    ky, kx = chips.sync.k[:, 0] + _WIDTH // 2, chips.sync.k[:, 1] - _FIRST_KX
-    inside = (ky >= 0) & (ky < _WIDTH) & (kx >= 0) & (kx < _WIDTH)
-    out = np.empty((PATTERNS // group, SIZE, SIZE), dtype=np.complex64)
+    ky, kx = chips.sync.k[:, 0] - _KY[0], chips.sync.k[:, 1] - _KX[0]
+    inside = (ky >= 0) & (ky < _HARMONICS[0]) & (kx >= 0) & (kx < _HARMONICS[1])
+    strength = hump(chips.sync.radius[inside], EXPECTED_RADIUS, EXPECTED_WIDTH)
+    out = np.empty((PATTERNS // group, *SIZE), dtype=np.complex64)
     for first, template in zip(range(0, PATTERNS, group), out, strict=True):
-        tiles = np.zeros((SUPER, SUPER, _WIDTH, _WIDTH), dtype=np.complex64)
+        tiles = np.zeros((SUPER, SUPER, *_HARMONICS), dtype=np.complex64)
         for pattern in range(first, first + group):
-            tiles[..., ky[inside], kx[inside]] += chips.sync_phasors(pattern)[..., inside]
-        plane = scipy.fft.ifft2(tiles).swapaxes(1, 2).reshape(SIZE, SIZE)
+            tiles[..., ky[inside], kx[inside]] += strength * chips.sync_phasors(pattern)[..., inside]
+        plane = scipy.fft.ifft2(tiles).swapaxes(1, 2).reshape(SIZE)
         np.conj(scipy.fft.fft2(plane), out=template)
     return out
 
 
 def _spectrum(residual: Real) -> Complex:
-    """(H, W) -> (2 R + 1, 2 R + 1): folded modulo 1024, transformed, whitened; both axes from -R to R = 296 bins."""
+    """(H, W) -> (2 R + 1, 2 R + 1): folded modulo 1024, transformed, whitened; both axes from -R to R = 208 bins."""
     folded = np.zeros((SUPER_TILE, SUPER_TILE), dtype=np.float32)
     for top in range(0, residual.shape[0], SUPER_TILE):
         for left in range(0, residual.shape[1], SUPER_TILE):
@@ -98,7 +107,7 @@ def _spectrum(residual: Real) -> Complex:
 
 
 def _band(spectrum: Complex, dihedral: int) -> Complex:
-    """The band of a picture's spectrum as it were if the picture were turned, (256, 256) from the band's corner.
+    """The band of a picture's spectrum as it were if the picture were turned, (320, 192) from the band's corner.
 
     x'(p) = x(-1 - p) has the spectrum X'(f) = X(-f) exp(2 pi i f / 1024): an axis that is turned round runs backwards
     from the pixel before the first.
@@ -120,7 +129,7 @@ def _band(spectrum: Complex, dihedral: int) -> Complex:
 @lru_cache(maxsize=1)
 def _frequencies() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """The band's rows and columns in bins of 1 / 1024 cycle a pixel."""
-    return np.arange(SIZE) - SIZE // 2, np.arange(SIZE) + _FIRST_KX * SUPER
+    return np.arange(SIZE[0]) + _KY[0] * SUPER, np.arange(SIZE[1]) + _KX[0] * SUPER
 
 
 def _phase(frequencies: npt.NDArray[np.int64], shift: npt.ArrayLike) -> Complex:
@@ -130,9 +139,11 @@ def _phase(frequencies: npt.NDArray[np.int64], shift: npt.ArrayLike) -> Complex:
     return phase
 
 
-def _fine_peak(product: Complex, row: int, column: int) -> tuple[float, float, float]:
+def _fine_peak(product: Complex, at: int) -> tuple[float, float, float]:
     """Where around a coarse peak |Re Z| is largest, in half pixels, and the sign it has there."""
-    rows, columns = row * _REDUCTION + _FINE, column * _REDUCTION + _FINE
+    rows, columns = (
+        round(n * SUPER_TILE / size) + _FINE for n, size in zip(divmod(at, SIZE[1]), SIZE, strict=True)
+    )
     fy, fx = _frequencies()
     surface = (_phase(fy, rows) @ product @ _phase(fx, columns).T).real
     i, j = np.unravel_index(int(np.argmax(np.abs(surface))), surface.shape)
@@ -164,7 +175,7 @@ def align_pilotless(
     if peak < PEAK:
         return None
     product = _band(spectrum, dihedral) * _templates(chips, effort.group(dihedral))[number]
-    row, column, sign = _fine_peak(product, *divmod(at, SIZE))
+    row, column, sign = _fine_peak(product, at)
     return Alignment(dihedral, _in_turned((row, column), residual.shape, dihedral), sign * peak)
 
 
