@@ -70,19 +70,28 @@ def _fold_super(values: Complex) -> Complex:
     return folded
 
 
-def _rows_of_spectra(residual: Real, top: int, left: int) -> Iterator[Complex]:
+def _rows_of_spectra(residual: Real, top: int, left: int, *, folded: bool) -> Iterator[Complex]:
     """Zero-pad `top` and `left` in front, the rest behind, to whole tiles; spectra of one row of tiles after the other.
+
+    Args:
+        folded: add up tiles a super-tile apart, since their spectra add up as well.
 
     Yields:
         (columns, 128, 43) complex64: all rows and the lowest columns of each tile's half spectrum.
     """
     height, width = residual.shape
-    columns = -(-(width + left) // TILE)
-    strip = np.zeros((TILE, columns * TILE), dtype=np.float32)
-    for start in range(-top, height, TILE):
-        first, last = max(start, 0), min(start + TILE, height)
-        strip[: first - start] = strip[last - start :] = 0
-        strip[first - start : last - start, left : left + width] = residual[first:last]
+    rows, columns = (-(-(height + top) // TILE), -(-(width + left) // TILE))
+    if folded:
+        rows, columns = min(rows, SUPER), min(columns, SUPER)
+    strip = np.empty((TILE, columns * TILE), dtype=np.float32)
+    for row in range(rows):
+        strip[:] = 0
+        for start in range(row * TILE - top, height, rows * TILE):
+            lines = residual[max(start, 0) : start + TILE]
+            part = strip[max(start, 0) - start :][: len(lines)]
+            for begin in range(-left, width, columns * TILE):
+                pixels = lines[:, max(begin, 0) : begin + columns * TILE]
+                part[:, max(begin, 0) - begin :][:, : pixels.shape[1]] += pixels
         half = scipy.fft.rfft(strip.reshape(TILE, columns, TILE), axis=2)[..., :_COLUMNS]
         yield scipy.fft.fft(half.swapaxes(0, 1), axis=1).astype(np.complex64, copy=False)
 
@@ -168,7 +177,8 @@ def tile_spectra(
     at, k, (pilot, sync, payload) = _places(chips)
     power = np.zeros((TILE, _COLUMNS), dtype=np.float32)
     rows = []
-    for spectra in _rows_of_spectra(residual, -whole[0] % TILE, -whole[1] % TILE):
+    top, left = (-n % TILE for n in whole)
+    for spectra in _rows_of_spectra(residual, top, left, folded=not elastic):
         parts = spectra.view(np.float32)  # real and imaginary in turn
         power += np.einsum("cij,cij->ij", parts, parts).reshape(TILE, _COLUMNS, 2).sum(axis=2)
         rows.append(spectra.reshape(len(spectra), -1).take(at, axis=1))
