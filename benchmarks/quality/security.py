@@ -40,7 +40,8 @@ PICTURES = 24
 TEXTURED_STD, TEXTURED_SHARE = 12.0, 0.5  # of 16 x 16 blocks: half of them livelier makes a picture textured
 AVERAGED = (10, 50, 100, 1000)
 AVERAGED_SIDE = 512  # pixels of a picture that is averaged
-COMMON_FACTORS = {"pilots": (0.85, 1.6), "pattern": (0.5, 1.0)}  # times what is thought to be there
+COMMON_FACTORS = {"pilots": (1.0, 1.5), "pattern": (0.5, 1.0)}  # times what is thought to be there
+FEW_PATTERNS = 4
 PILOT_RMS, PATTERN_RMS = 0.6, 1.0  # share of the mark's rms: pilots alone, the whole of a pattern
 PLOT = ROOT / "docs" / "plots" / "removal.svg"
 
@@ -101,13 +102,17 @@ def _originals() -> dict[str, bytes]:
     return {names[n]: fit[names[n]] for n in chosen}
 
 
-def marked_pictures(pattern: int | None = None) -> list[Marked]:
-    """The originals, marked as files; all with one pattern where it is given."""
+def _drawn(patterns: int, *seed: int | str) -> pipeline.Draw:
+    """A draw as if there were so many patterns."""
+    draw = pipeline.Draw.of(*seed)
+    return pipeline.Draw(draw.mark_id, draw.pattern % patterns, draw.offset)
+
+
+def marked_pictures(patterns: int = PATTERNS) -> list[Marked]:
+    """The originals, marked as files, with one of so many patterns each."""
     out = []
     for name, data in _originals().items():
-        draw = pipeline.Draw.of("security", name)
-        if pattern is not None:
-            draw = pipeline.Draw(draw.mark_id, pattern, draw.offset)
+        draw = _drawn(patterns, "security", name)
         luma = decode_luma(pipeline.mark_file(data, draw), pipeline.LIMITS)
         out.append(Marked(name.rsplit(".", 1)[0], luma, draw, is_textured(luma)))
     return out
@@ -296,11 +301,9 @@ def cheapest_kills(held: Sequence[Marked], rows: Sequence[Json]) -> Json:
 # ------------------------------------------------------------------------------------------------------ averaging
 
 
-def _seen(index: int, files: Sequence[Image.Image], pattern: int | None) -> tuple[Luma, tuple[int, int]]:
+def _seen(index: int, files: Sequence[Image.Image], patterns: int) -> tuple[Luma, tuple[int, int]]:
     """One of the pictures an averaging attacker collected: a part of a real one, marked; and its place."""
-    draw = pipeline.Draw.of("averaged", index)
-    if pattern is not None:
-        draw = pipeline.Draw(draw.mark_id, pattern, draw.offset)
+    draw = _drawn(patterns, "averaged", index)
     image = files[index % len(files)]
     rng = pipeline.rng_of("averaged part", index)
     left, top = (int(rng.integers(n - AVERAGED_SIDE + 1)) for n in image.size)
@@ -310,36 +313,31 @@ def _seen(index: int, files: Sequence[Image.Image], pattern: int | None) -> tupl
 
 
 def averaging(held: Sequence[Marked]) -> list[Json]:
-    """Average n pictures, subtract from others: with the patterns drawn at random, and with one alone.
+    """Average n pictures, subtract from others: with all patterns, with few, and with one alone.
 
-    The second is what an attacker has who can sort pictures by pattern, or would have against a mark of a single one.
+    The last is what an attacker has who can sort pictures by pattern, or would have against a mark of a single one.
     """
     files = [pipeline.opened(data) for data in _originals().values()]
     files = [image for image in files if min(image.size) >= AVERAGED_SIDE]
     rows = []
-    one_pattern = 5
     turned = _with_pillow(attacks.rotated(1))
-    for which, pattern, targets, rms, factors in (
-        (f"{PATTERNS} patterns", None, held, PILOT_RMS, COMMON_FACTORS["pilots"]),
-        (
-            "all of one pattern",
-            one_pattern,
-            marked_pictures(one_pattern),
-            PATTERN_RMS,
-            COMMON_FACTORS["pattern"],
-        ),
-    ):
+    for patterns in (PATTERNS, FEW_PATTERNS, 1):
+        targets = held if patterns == PATTERNS else marked_pictures(patterns)
+        rms, factors = (
+            (PATTERN_RMS, COMMON_FACTORS["pattern"])
+            if patterns == 1
+            else (PILOT_RMS, COMMON_FACTORS["pilots"])
+        )
         mean = removal.Mean()
         for n in range(max(AVERAGED)):
-            mean.add(*_seen(n, files, pattern))
+            mean.add(*_seen(n, files, patterns))
             if n + 1 not in AVERAGED:
                 continue
             common = mean.shaped()
-            for factor in factors:
-                label = f"mean of {n + 1} subtracted ({which})"
-                rows.append(_common_subtracted(targets, common, factor, rms, label, None))
-            if pattern is None and n + 1 == 50:
-                rows.append(_common_subtracted(targets, common, factors[0], rms, label, turned))
+            label = f"mean of {n + 1} subtracted ({patterns} pattern{'s' if patterns > 1 else ''})"
+            rows += [_common_subtracted(targets, common, factor, rms, label, None) for factor in factors]
+            if patterns == PATTERNS and n + 1 == 50:
+                rows.append(_common_subtracted(targets, common, factors[-1], rms, label, turned))
     return rows
 
 
@@ -357,35 +355,42 @@ def _common_subtracted(
 
 
 def patterns() -> list[Json]:
-    """What M patterns cost a detector: the search of one place by the sync, and the tables of a key."""
+    """What M patterns cost a detector: one place by the sync, the search by the sync alone, the tables of a key."""
     luma = luma_of(pictures.photo(1, 1000, 1000), rgb=True).astype(np.float32)
     plane = residual.whitened(luma)
     rows = []
-    for count in (1, 16, 64, 256):
+    for count in (1, 4, 16, 64, 256):
         chips = chips_of(pipeline.ring_of(f"{count} patterns").current.pattern)
         tiles = tile_spectra(plane, chips, (0.0, 0.0), spacing=0)
-        with mock.patch.object(words, "PATTERNS", count):
-            start = time.thread_time()
-            words.find_super_tile(tiles, chips)
-            first = time.thread_time() - start
-            seconds = []
-            for _ in range(9):
-                start = time.thread_time()
-                words.find_super_tile(tiles, chips)
-                seconds.append(time.thread_time() - start)
-        table_mib = count * 64 * len(chips.sync.k) * 8 / 2**20
-        groups = sum(max(1, count // size) for size in (upright.QUICK.upright, upright.QUICK.turned))
-        template_mib = groups * math.prod(upright.SIZE) * 8 / 2**20
+        effort = upright.Effort(upright=1, turned=max(1, count // 4))
+        with mock.patch.object(words, "PATTERNS", count), mock.patch.object(upright, "PATTERNS", count):
+            first, place = _first_and_least(partial(words.find_super_tile, tiles, chips))
+            first_search, search = _first_and_least(partial(upright.align_pilotless, plane, chips, effort))
+        size = (
+            count * 64 * len(chips.sync.k) * 8
+            + (count + count // effort.turned) * math.prod(upright.SIZE) * 8
+        )
         rows.append(
             {
                 "patterns": count,
-                "place_ms": round(min(seconds) * 1e3, 2),
-                "tables_ms": round((first - min(seconds)) * 1e3, 1),
-                "tables_mib": round(table_mib + template_mib, 1),
+                "place_ms": round(place * 1e3, 2),
+                "search_ms": round(search * 1e3, 1),
+                "tables_ms": round((first - place + first_search - search) * 1e3),
+                "tables_mib": round(size / 2**20, 1),
                 "flat_pictures_to_see_all": round(count * sum(1 / n for n in range(1, count + 1))),
             }
         )
     return rows
+
+
+def _first_and_least(run: Callable[[], object]) -> tuple[float, float]:
+    """Thread CPU seconds of a first run, and the least of nine more."""
+    seconds = []
+    for _ in range(10):
+        start = time.thread_time()
+        run()
+        seconds.append(time.thread_time() - start)
+    return seconds[0], min(seconds[1:])
 
 
 # ------------------------------------------------------------------------------------------------------ benchmark
@@ -429,7 +434,9 @@ def _bars(results: Json) -> list[tuple[Json, float]]:
     bars += [
         (r, 0.90)
         for r in results["averaging"]
-        if r["family"].startswith("mean of 50 ") and "64" in r["family"] and not r["thorough"]
+        if r["family"].startswith("mean of 50 ")
+        and f"{PATTERNS} patterns" in r["family"]
+        and not r["thorough"]
     ]
     return bars
 
@@ -541,7 +548,14 @@ def markdown(results: Json) -> str:
             "What more patterns would cost, and how many flat pictures an attacker must have marked to see each "
             "pattern once:",
             table(
-                ["patterns", "ms a place", "ms to make a key's tables", "MiB a key", "flat pictures"],
+                [
+                    "patterns",
+                    "ms a place",
+                    "ms a search by the sync",
+                    "ms to make a key's tables",
+                    "MiB a key",
+                    "flat pictures",
+                ],
                 [
                     [
                         r["patterns"],
