@@ -31,9 +31,10 @@ def encode(bits: Bits) -> Bits:
 
     Register of step n: r[n] = sum_i bits[(n - i) mod N] << i, i = 0..10.
     """
-    registers = sum(np.roll(bits.astype(np.int64), i) << i for i in range(MEMORY + 1))
-    polynomials = np.asarray(POLYNOMIALS, dtype=np.int64)
-    return _parity(np.asarray(registers)[:, None] & polynomials[None, :]).astype(np.uint8).ravel()
+    wrapped = np.concatenate([bits[-MEMORY:], bits]).astype(np.int64)
+    latest = np.lib.stride_tricks.sliding_window_view(wrapped, MEMORY + 1)  # oldest bit first
+    registers = latest @ (1 << np.arange(MEMORY, -1, -1))
+    return _parity(registers[:, None] & np.asarray(POLYNOMIALS)).astype(np.uint8).ravel()
 
 
 @lru_cache(maxsize=1)

@@ -65,6 +65,12 @@ def _sync_spectra(chips: Chips) -> Complex:
 
 
 @lru_cache(maxsize=8)
+def _sync_phasors(chips: Chips, pattern: int) -> Complex:
+    """A pattern's sync phases, kept for the latest eight: a fresh mark is checked and read at once."""
+    return chips.sync_phasors(pattern)
+
+
+@lru_cache(maxsize=8)
 def payload_phasors(chips: Chips, pattern: int) -> Complex:
     """A pattern's payload phases, kept for the latest eight."""
     return chips.payload_phasors(pattern)
@@ -174,7 +180,7 @@ def _gains(tiles: TileSpectra, chips: Chips, y: Real, energy: Real) -> Real:
 
 def decode_at(tiles: TileSpectra, chips: Chips, pattern: int, offset: tuple[int, int]) -> Word:
     """Gains from the sync, soft bits from the payload, one decoding."""
-    y_sync = _correlated(tiles.sync, _aligned(chips.sync_phasors(pattern), offset)).sum(axis=(0, 1))
+    y_sync = _correlated(tiles.sync, _aligned(_sync_phasors(chips, pattern), offset)).sum(axis=(0, 1))
     energy_sync = _energy(tiles.sync)
     e, rings = tiles.strength_sync, _rings(chips.sync)
     scores = np.cumsum(np.bincount(rings, e * y_sync, RINGS))
@@ -220,7 +226,7 @@ def log10_p_of(
     """log10 of the bound for one known word at one known place: payload and sync together, no union."""
     phasors = [
         _aligned(payload_phasors(chips, pattern), offset),
-        _aligned(chips.sync_phasors(pattern), offset),
+        _aligned(_sync_phasors(chips, pattern), offset),
     ]
     symbols = (1 - 2 * codec.encode(payload.to_bits(word)).astype(np.float32))[
         _aligned(chips.coded_bit, offset)
