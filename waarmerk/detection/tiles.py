@@ -175,13 +175,14 @@ def tile_spectra(
     """
     whole = [math.floor(s + 0.5) for s in shift]
     at, k, (pilot, sync, payload) = _places(chips)
-    power = np.zeros((TILE, _COLUMNS), dtype=np.float32)
+    squares = np.zeros((TILE, 2 * _COLUMNS), dtype=np.float32)  # real and imaginary in turn
     rows = []
     top, left = (-n % TILE for n in whole)
     for spectra in _rows_of_spectra(residual, top, left, folded=not elastic):
-        parts = spectra.view(np.float32)  # real and imaginary in turn
-        power += np.einsum("cij,cij->ij", parts, parts).reshape(TILE, _COLUMNS, 2).sum(axis=2)
+        parts = spectra.view(np.float32)
+        squares += np.einsum("cij,cij->ij", parts, parts)
         rows.append(spectra.reshape(len(spectra), -1).take(at, axis=1))
+    power = squares[:, 0::2] + squares[:, 1::2]
     local = scipy.ndimage.uniform_filter(power, _SMOOTHING, mode=("wrap", "nearest"))
     local += np.float32(1e-9) * local.max() + np.float32(1e-30)
     scale: Real = (1 / np.sqrt(local)).ravel()[at].astype(np.float32)
