@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
-from waarmerk.adapters.registry import Registry, sqlite_url
+from waarmerk.adapters.registry import _MIGRATIONS, Registry, _engine, sqlite_url
 from waarmerk.core.errors import ConfigurationError, RegistryUnavailable
 from waarmerk.core.evidence import Origin
-from waarmerk.core.records import MarkRecord, Tenant
+from waarmerk.core.records import MarkRecord, Place, Tenant
 
 RECORD = MarkRecord(
     mark_id=0xFEDC_BA98_7654_3210,
@@ -30,6 +33,7 @@ RECORD = MarkRecord(
     created_at=datetime(2026, 11, 30, 12, 0, 0, 123456, tzinfo=UTC),
     origin=Origin.MANIPULATED,
     system="Ünïcode-Model 3; DROP TABLE marks",
+    place=Place(pattern=15, offset=(1023, 0), height=4000, width=3),
 )
 
 
@@ -56,6 +60,27 @@ def test_a_record_comes_back_as_it_went_in_by_each_of_its_names(registry: Regist
     assert registry.by_mark_id(RECORD.mark_id) == RECORD
     assert registry.by_manifest_id(RECORD.manifest_id) == RECORD
     assert registry.by_signature_sha256(RECORD.signature_sha256) == RECORD
+
+
+def test_a_mark_whose_place_was_not_kept_has_none(registry: Registry) -> None:
+    nowhere = replace(RECORD, place=None)
+    assert registry.add(nowhere)
+    assert registry.by_mark_id(RECORD.mark_id) == nowhere
+
+
+def test_rows_of_the_first_schema_are_read_on(url: str, registry: Registry) -> None:
+    assert registry.add(RECORD)
+    registry.close()
+    engine = sa.create_engine(_engine(url).url)
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+    engine.dispose()
+    with closing(Registry.open(url)) as upgraded:
+        assert upgraded.by_mark_id(RECORD.mark_id) == replace(RECORD, place=None)
 
 
 def test_what_was_never_written_is_not_found(registry: Registry) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from pydantic import SecretStr
@@ -226,6 +227,22 @@ def test_a_mark_of_ours_that_covers_a_picture_is_kept_and_none_is_added(
         found = service.detect(second.data)
         assert (found.verdict, watermark(found).mark_id) == ("ai_generated", first.mark_id)
         assert watermark(found).system == "First"
+
+
+def test_the_registry_keeps_where_a_mark_lies(service: Service) -> None:
+    """A crop of a marked picture can be laid on its original by the mark alone."""
+    marked = service.mark_at(encoded("PNG", picture(500, 420)), GENERATED, DRAWN)
+    place = marked.record.place
+    assert place is not None
+    assert (place.pattern, place.offset) == (DRAWN.pattern, DRAWN.offset)
+    assert (place.height, place.width) == (420, 500)
+    crop = decoded(marked.data).convert("L").crop((131, 77, 500, 420))
+    how = images.read(np.asarray(crop).astype(np.float32), service._seeker.key_ring).geometry
+    assert how is not None
+    first = [(128 * tile - shift) % 1024 for tile, shift in zip(how["offset"], how["shift"], strict=True)]
+    there = [(at - offset) % 1024 for at, offset in zip(first, place.offset, strict=True)]
+    # The first tile counts as a whole one where the crop cuts it.
+    assert [round(n) % 128 for n in there] == [77 % 128, 131 % 128]
 
 
 def test_a_mark_that_covers_a_picture_in_part_is_no_reason_to_leave_the_rest_unmarked(

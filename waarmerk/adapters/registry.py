@@ -24,7 +24,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from waarmerk.core.errors import ConfigurationError, RegistryUnavailable
 from waarmerk.core.evidence import Origin
-from waarmerk.core.records import MarkRecord, Tenant, mark_id_from_text, mark_id_text
+from waarmerk.core.records import MarkRecord, Place, Tenant, mark_id_from_text, mark_id_text
 
 BUSY_TIMEOUT_S = 5  # SQLite has one writer; 5 s is a thousand commits of the others
 CONNECT_TIMEOUT_S = 5  # a database that takes longer is not there, and the caller is told to try again
@@ -71,6 +71,7 @@ _marks = sa.Table(
     sa.Column("created_at", _UtcDateTime, nullable=False),
     sa.Column("origin", sa.String(16), nullable=False),
     sa.Column("system", sa.Text, nullable=False),
+    *(sa.Column(name, sa.Integer) for name in ("pattern", "offset_row", "offset_column", "height", "width")),
 )
 
 
@@ -137,6 +138,7 @@ class Registry:
             "created_at": record.created_at,
             "origin": record.origin.value,
             "system": record.system,
+            **_columns_of(record.place),
         }
         with _reachable():
             try:
@@ -194,7 +196,28 @@ def _record(row: sa.Row[Any]) -> MarkRecord:
         created_at=row.created_at,
         origin=Origin(row.origin),
         system=row.system,
+        place=_place(row),
     )
+
+
+def _columns_of(place: Place | None) -> dict[str, int]:
+    if place is None:
+        return {}
+    row, column = place.offset
+    return {
+        "pattern": place.pattern,
+        "offset_row": row,
+        "offset_column": column,
+        "height": place.height,
+        "width": place.width,
+    }
+
+
+def _place(row: sa.Row[Any]) -> Place | None:
+    if row.pattern is None:
+        return None
+    offset = (row.offset_row, row.offset_column)
+    return Place(pattern=row.pattern, offset=offset, height=row.height, width=row.width)
 
 
 @contextmanager

@@ -46,7 +46,7 @@ from waarmerk.core.media import (
     sniff,
 )
 from waarmerk.core.provenance import ManifestReport
-from waarmerk.core.records import MarkRecord, mark_id_text
+from waarmerk.core.records import MarkRecord, Place, mark_id_text
 from waarmerk.core.xmp import packet_warning, with_digital_source_type
 from waarmerk.detection.coverage import coverage
 from waarmerk.detection.images import read, read_as_it_lies, verify_known
@@ -203,6 +203,8 @@ class Marker:
             draw = replace(draw, mark_id=kept)
             definition = manifest_definition(self._claim(info.media_type, request, draw, parent_of(found)))
         planes = picture.planes if kept is not None else self._embed(picture, draw)
+        height, width = planes.shape[:2]
+        place = Place(pattern=draw.pattern, offset=draw.offset, height=height, width=width)
         xmp = with_digital_source_type(picture.xmp, request.origin)
         encoded = images.encode_marked(picture, planes, xmp=xmp)
 
@@ -214,7 +216,7 @@ class Marker:
         return Marked(
             data=signed.data,
             media_type=info.media_type,
-            record=self._record(request, draw, signed),
+            record=self._record(request, draw, signed, None if kept is not None else place),
             timestamp=signed.timestamp,
             robustness=check.robustness,
             log10_p=check.log10_p,
@@ -348,7 +350,7 @@ class Marker:
             return as_luma(luma_of(planes, rgb=picture.space is ColourSpace.RGB))
         return images.decode_luma(encoded.data, self.limits)
 
-    def _record(self, request: MarkRequest, draw: Draw, signed: Signed) -> MarkRecord:
+    def _record(self, request: MarkRequest, draw: Draw, signed: Signed, place: Place | None) -> MarkRecord:
         return MarkRecord(
             mark_id=draw.mark_id,
             manifest_id=signed.manifest_id,
@@ -358,6 +360,7 @@ class Marker:
             created_at=draw.now,
             origin=request.origin,
             system=self._system(request).strip(),
+            place=place,
         )
 
 

@@ -42,6 +42,21 @@ def mark_id_from_text(text: str) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """How a mark lies in the picture it was made for: drawn by chance, and said nowhere else.
+
+    Args:
+        pattern, offset: as drawn, see docs/format.md.
+        height, width: of the picture, pixels as stored.
+    """
+
+    pattern: int
+    offset: tuple[int, int]
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MarkRecord:
     """One mark.
 
@@ -54,6 +69,7 @@ class MarkRecord:
         created_at: when, UTC.
         origin: generated or manipulated, as declared.
         system: the generating system, as declared; empty when it was not.
+        place: None where it was not kept.
     """
 
     mark_id: int
@@ -64,6 +80,7 @@ class MarkRecord:
     created_at: datetime
     origin: Origin
     system: str
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
