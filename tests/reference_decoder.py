@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-TILE, SUPER, PATTERNS = 128, 8, 64
+TILE, SUPER, PATTERNS = 128, 8, 16
 POLYNOMIALS = (1389, 1779, 2035, 1913, 1341, 1259, 1107, 1389)
 SPACING = 3
 RINGS = 6

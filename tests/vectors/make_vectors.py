@@ -125,8 +125,8 @@ def _chip_vectors() -> list[dict[str, Any]]:
                     f"{i},{j}": chips.coded_bit[i, j, :16].tolist() for i, j in ((0, 0), (0, 1), (7, 5))
                 },
                 "pilot_angles": _angles(chips.pilot_phasor),
-                "sync_angles": {str(m): _angles(chips.sync_phasors(m)) for m in (0, 63)},
-                "payload_angles": {str(m): _angles(chips.payload_phasors(m)) for m in (0, 63)},
+                "sync_angles": {str(m): _angles(chips.sync_phasors(m)) for m in (0, 15)},
+                "payload_angles": {str(m): _angles(chips.payload_phasors(m)) for m in (0, 15)},
             }
         )
     return made
@@ -145,7 +145,7 @@ def marked_planes() -> np.ndarray:
         _ring().current,
         tenant=TENANT,
         mark_id=MARK_ID,
-        pattern=42,
+        pattern=11,
         offset=(777, 333),
         rgb=True,
     )

@@ -112,7 +112,7 @@ class Draw:
     Args:
         now: aware.
         mark_id: 0 .. 2^64 - 1.
-        pattern: 0 .. 63.
+        pattern: 0 .. 15.
         offset: super-tile coordinates (row, column) of the first pixel, 0 .. 1023.
     """
 

@@ -18,7 +18,7 @@ SUPER = 8
 SUPER_TILE = TILE * SUPER
 MAX_CANONICAL = 1 << 21  # canonical pixels, where the short side allows
 MIN_CANONICAL_SIDE = 256
-PATTERNS = 64
+PATTERNS = 16
 RADIUS_MIN, RADIUS_MAX = 2.5, 38.0  # 0.02 .. 0.30 cycles a pixel
 EXPECTED_RADIUS, EXPECTED_WIDTH = (
     13.0,

@@ -66,13 +66,13 @@ class Effort:
         return DIHEDRALS * SIZE[0] * SIZE[1] * len(_FINE) ** 2
 
 
-QUICK = Effort(upright=1, turned=16)
-THOROUGH = Effort(upright=1, turned=4)
+QUICK = Effort(upright=1, turned=4)
+THOROUGH = Effort(upright=1, turned=1)
 
 
 @lru_cache(maxsize=2 * CACHED_KEYS)
 def _templates(chips: Chips, group: int) -> Complex:
-    """(64 / group, 320, 192) complex64: conjugate spectra in the band, from its corner, of each group's summed sync.
+    """(16 / group, 320, 192) complex64: conjugate spectra in the band, from its corner, of each group's summed sync.
 
     Harmonics count as strong as they are expected. Every tile is drawn as coarsely as the band allows, with the band's
     corner as frequency zero.

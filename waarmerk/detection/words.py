@@ -89,7 +89,7 @@ def _aligned(of_tiles: npt.NDArray[_T], offset: tuple[int, int]) -> npt.NDArray[
 
 
 def _scores(tiles: TileSpectra, chips: Chips, shifts: npt.NDArray[np.float64]) -> Real:
-    """(8 x 8 x 64, D) score of every super-tile place and pattern by the sync, whatever the sign of each ring.
+    """(8 x 8 x 16, D) score of every super-tile place and pattern by the sync, whatever the sign of each ring.
 
     A hypothesis scores the largest over r of |Z_0 + .. + Z_r| / sqrt(V_0 + .. + V_r) and of
     sqrt(sum Z_r^2 / V_r - (R - 1)): the first because codecs and shrinking take the outer rings, the second because

@@ -21,7 +21,7 @@ from waarmerk.core.blocks import block_sum, edge_padded
 from waarmerk.core.chips import Chips, chips_of
 from waarmerk.core.errors import CannotHoldMark
 from waarmerk.core.keys import EpochKeys
-from waarmerk.core.layout import octave_scale
+from waarmerk.core.layout import PATTERNS, SUPER_TILE, octave_scale
 
 from .mask import BLOCK, mask_of
 from .pattern import pattern_strips
@@ -154,7 +154,7 @@ def embed(
         keys: the epoch's.
         tenant: whose tag key vouches for the id.
         mark_id: 0 .. 2^64 - 1, random.
-        pattern: 0..63, random.
+        pattern: 0..15, random.
         offset: super-tile coordinates (row, column) of the first pixel, 0..1023, random.
         rgb: the planes are red, green and blue, and each takes the mark; else the first plane alone does.
         alpha: (H, W) uint8; pixels with alpha 0 stay as they are.
@@ -164,6 +164,7 @@ def embed(
 
     Raises:
         CannotHoldMark: a side under `MIN_SIDE` pixels.
+        ValueError: a pattern or offset that no detector looks for.
         ShapeError: not planes.
     """
     planes = as_planes(planes)
@@ -172,6 +173,8 @@ def embed(
             f"the picture is {planes.shape[1]} x {planes.shape[0]} pixels; a pixel mark needs at least "
             f"{MIN_SIDE} on each side: send a larger picture"
         )
+    if not 0 <= pattern < PATTERNS or not all(0 <= o < SUPER_TILE for o in offset):
+        raise ValueError(f"pattern is 0..{PATTERNS - 1}, offset 0..{SUPER_TILE - 1}; got {pattern}, {offset}")
     word = payload.sign(mark_id, keys.tags[tenant])
     height, width = planes.shape[:2]
     guide = _canonical_guide(planes, octave_scale(height, width), rgb=rgb)

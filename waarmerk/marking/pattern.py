@@ -130,7 +130,7 @@ def pattern_strips(
     Args:
         chips: the pattern key's.
         coded: (800,) coded bits.
-        pattern: 0..63, which family of phases.
+        pattern: 0..15, which family of phases.
         offset: super-tile coordinates (row, column), 0..1023, of the first pixel.
         height, width: canonical pixels.
         shape: not part of the format: a detector learns the payload's gains from the sync and needs no more of the
