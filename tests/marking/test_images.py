@@ -215,5 +215,5 @@ def test_sums_that_leave_eight_bits_end_at_the_limits(extreme: int) -> None:
 @pytest.mark.parametrize(("pattern", "offset"), [(16, (0, 0)), (-1, (0, 0)), (0, (1024, 0)), (0, (0, -1))])
 def test_a_place_no_detector_looks_for_is_refused(pattern: int, offset: tuple[int, int]) -> None:
     planes = pictures.photo(1, 200, 200)
-    with pytest.raises(ValueError, match="pattern is 0..15"):
+    with pytest.raises(ValueError, match=r"pattern is 0\.\.15"):
         embed(planes, KEYS, tenant=TENANT, mark_id=1, pattern=pattern, offset=offset, rgb=True)
