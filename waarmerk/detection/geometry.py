@@ -23,7 +23,7 @@ import scipy.ndimage
 
 from waarmerk.core.arrays import Complex, Index, Real
 from waarmerk.core.chips import CACHED_KEYS, Chips
-from waarmerk.core.layout import TILE
+from waarmerk.core.layout import EXPECTED_RADIUS, EXPECTED_WIDTH, TILE, hump
 
 from .spectrum import BINS, F_MAX, Frequencies, Spectrum, nearest, places, scale_of
 
@@ -31,21 +31,18 @@ Matrix = npt.NDArray[np.float64]
 """(2, 2) float64, rows (y, x); (C, 2, 2) where there are several."""
 
 _F_LOW, _F_HIGH = 0.012, 0.49
-_RADII, _ANGLES = 160, 216
+_RADII, _ANGLES = 160, 200
 _STEP = math.log(_F_HIGH / _F_LOW) / _RADII
 _STRETCHES, _STRETCH_STEP = 4, 0.07  # rings of a hexagonal grid; log of one axis' scale over the other's
+_MIRRORED_STRETCHES = 19  # of these, the two inner rings: who mirrors a picture seldom warps it too
+_BATCH = 4
 _LONG_STRETCHES = (0.35, 0.42)  # beyond, along the picture's axes only
 _SOFTNESS = 0.5  # samples; of a line in the log-polar plane
 _LEVEL = 3.0  # times the mean, and the deviation; what is stronger counts no more
 _STREAK = 40  # radii; a fourth of all
 _EQUALISING = 1.3  # rings are divided by this power of their deviation
 _COARSE, _HALFWAY = 32, 12  # coarse candidates to refine, and to refine to the end
-_ROUNDS = (
-    (3, 30, 2.5),
-    (2, 56, 1.6),
-    (2, 84, 1.3),
-    (2, 112, 1.0),
-)  # (reach in bins, nearest lines, spread in bins)
+_ROUNDS = ((3, 0.5, 2.5), (2, 0.6, 1.6), (2, 0.75, 1.3), (2, 1.0, 1.0))  # see `_refined`
 _MIN_LINES = 8
 _MAX_STRETCH = 1.8  # one way against the other; beyond, a picture is hardly recognisable
 MIN_SCORE = 2.4  # pictures without a mark reach 1 to 5
@@ -62,6 +59,7 @@ def _stretches() -> Matrix:
     """(C, 2, 2) symmetric, of determinant 1: none, then small ones in every direction."""
     reach = range(-_STRETCHES, _STRETCHES + 1)
     around = [(i + j / 2, j * math.sqrt(3) / 2) for i in reach for j in reach if abs(i + j) <= _STRETCHES]
+    around.sort(key=lambda at: math.hypot(*at))
     logs = [(_STRETCH_STEP * a, _STRETCH_STEP * b) for a, b in around]
     logs += [(sign * s, 0.0) for s in _LONG_STRETCHES for sign in (1, -1)]
     # exp of the symmetric matrix [[a, b], [b, -a]] / 2
@@ -75,21 +73,27 @@ def _stretches() -> Matrix:
 
 @lru_cache(maxsize=2)
 def _polar_grid(two: bool) -> Index:
-    """(160, 216) places: radius by angle, -90 to 90 degrees."""
+    """(160, 200) places: radius by angle, -90 to 90 degrees."""
     radius = _F_LOW * np.exp(_STEP * np.arange(_RADII))
     angle = np.pi * (np.arange(_ANGLES) / _ANGLES - 0.5)
     f = radius[:, None, None] * np.stack([np.sin(angle), np.cos(angle)], axis=-1)
     return nearest(f, two, widening=True)
 
 
-def _splat(at: npt.NDArray[np.float64]) -> Real:
-    """(160, 216) unit impulses at fractional places, softened; both axes wrap."""
+@lru_cache(maxsize=CACHED_KEYS)
+def _powers(chips: Chips) -> npt.NDArray[np.float64]:
+    """(P,) power a pilot is expected to have, any common unit."""
+    return np.asarray(hump(chips.pilot.radius, EXPECTED_RADIUS, EXPECTED_WIDTH), dtype=np.float64) ** 2
+
+
+def _splat(at: npt.NDArray[np.float64], size: npt.NDArray[np.float64]) -> Real:
+    """(160, 200) impulses of some size at fractional places, softened; both axes wrap."""
     out = np.zeros((_RADII, _ANGLES), dtype=np.float32)
     base = np.floor(at).astype(int)
     part = at - base
     for dy in (0, 1):
         for dx in (0, 1):
-            share = np.abs(1 - dy - part[:, 0]) * np.abs(1 - dx - part[:, 1])
+            share = np.abs(1 - dy - part[:, 0]) * np.abs(1 - dx - part[:, 1]) * size
             np.add.at(out, ((base[:, 0] + dy) % _RADII, (base[:, 1] + dx) % _ANGLES), share)
     soft: Real = scipy.ndimage.gaussian_filter(out, _SOFTNESS, mode="wrap")
     return soft
@@ -97,18 +101,18 @@ def _splat(at: npt.NDArray[np.float64]) -> Real:
 
 @lru_cache(maxsize=CACHED_KEYS)
 def _polar_templates(chips: Chips) -> Complex:
-    """(C, 160, 109) complex64 conjugate transforms of the pilots in log-polar, one for each stretch."""
+    """(C, 160, 101) complex64 conjugate transforms of the pilots in log-polar, one for each stretch."""
     planes = []
     for stretch in _stretches():
         f = _lines(chips) @ stretch.T
         rows = np.log(np.hypot(f[:, 0], f[:, 1]) / _F_LOW) / _STEP
         columns = (np.arctan2(f[:, 0], f[:, 1]) / np.pi + 0.5) * _ANGLES
-        planes.append(_splat(np.stack([rows, columns], axis=1)))
+        planes.append(_splat(np.stack([rows, columns], axis=1), np.sqrt(_powers(chips))))
     return np.conj(scipy.fft.rfft2(np.stack(planes))).astype(np.complex64)
 
 
 def _polar_plane(spectrum: Spectrum) -> Real:
-    """(160, 216) the spectrum by log radius and angle.
+    """(160, 200) the spectrum by log radius and angle.
 
     Less its mean along the angle near by, so that an edge's line through the spectrum does not look like pilots; rings
     of about equal deviation, since the farther ones are smoother; peaks capped.
@@ -128,23 +132,30 @@ def _polar_candidates(spectrum: Spectrum, chips: Chips) -> list[Matrix]:
     transform = scipy.fft.rfft2(_polar_plane(spectrum))
     transform[0, 0] = 0  # so that a correlation's mean is 0, and its deviation one product
     # Reversed angles: a mirrored picture.
-    reversed_ = np.conj(transform[-np.arange(_RADII) % _RADII])
-    heights, found = [], []
-    for mirrored, half in ((False, transform), (True, reversed_)):
-        for template, stretch in zip(_polar_templates(chips), _stretches(), strict=True):
-            plane: Real = scipy.fft.irfft2(half * template, s=(_RADII, _ANGLES), overwrite_x=True)
-            at = int(plane.argmax())
-            row, column = divmod(at, _ANGLES)
-            heights.append(
-                float(plane.flat[at]) / (math.sqrt(float(np.vdot(plane, plane)) / plane.size) + 1e-12)
-            )
-            scale = math.exp(_STEP * (row if row < _RADII / 2 else row - _RADII))
-            angle = math.pi * column / _ANGLES
-            sin, cos = math.sin(angle), math.cos(angle)
-            # (fy, fx) = scale (r sin(t + angle), r cos(t + angle)) for stretched lines (r sin t, r cos t)
-            turned = scale * np.array([[cos, sin], [-sin, cos]]) @ stretch
-            found.append(_MIRROR @ turned if mirrored else turned)
-    return [found[n] for n in np.argsort(heights)[::-1][:_COARSE]]
+    halves = (transform, np.conj(transform[-np.arange(_RADII) % _RADII]))
+    templates = _polar_templates(chips)
+    tried = [(0, n) for n in range(len(templates))] + [(1, n) for n in range(_MIRRORED_STRETCHES)]
+    heights, places = np.empty(len(tried)), np.empty(len(tried), dtype=np.intp)
+    for first in range(0, len(tried), _BATCH):
+        part = slice(first, first + _BATCH)
+        products = np.stack([halves[mirrored] * templates[n] for mirrored, n in tried[part]])
+        planes: Real = scipy.fft.irfft2(products, s=(_RADII, _ANGLES), overwrite_x=True).reshape(
+            len(products), -1
+        )
+        places[part] = planes.argmax(axis=1)
+        deviation = np.sqrt(np.einsum("cn,cn->c", planes, planes) / planes.shape[1]) + 1e-12
+        heights[part] = planes.max(axis=1) / deviation
+    found = []
+    for best in np.argsort(-heights)[:_COARSE]:
+        mirrored, n = tried[best]
+        row, column = divmod(int(places[best]), _ANGLES)
+        scale = math.exp(_STEP * (row if row < _RADII / 2 else row - _RADII))
+        angle = math.pi * column / _ANGLES
+        sin, cos = math.sin(angle), math.cos(angle)
+        # (fy, fx) = scale (r sin(t + angle), r cos(t + angle)) for stretched lines (r sin t, r cos t)
+        turned = scale * np.array([[cos, sin], [-sin, cos]]) @ _stretches()[n]
+        found.append(_MIRROR @ turned if mirrored else turned)
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -163,10 +174,11 @@ def _plain_maps() -> Matrix:
 
 @lru_cache(maxsize=2 * CACHED_KEYS)
 def _plain_places(chips: Chips, two: bool) -> tuple[Index, Real]:
-    """(C, P) flat places of every plain map's lines, and (C,) one over the root of the number of lines inside."""
+    """(C, P) flat places of every plain map's lines, and (C,) what to divide their weighted sum by."""
     predicted = _lines(chips) @ _plain_maps().swapaxes(1, 2)
-    lines = np.count_nonzero(np.abs(predicted).max(axis=2) < F_MAX, axis=1)
-    scale = np.where(lines >= _MIN_LINES, 1 / np.sqrt(np.maximum(lines, 1)), 0)
+    inside = np.abs(predicted).max(axis=2) < F_MAX
+    norm = np.sqrt(inside @ _powers(chips) ** 2)
+    scale = np.where(inside.sum(axis=1) >= _MIN_LINES, 1 / np.maximum(norm, 1e-9), 0)
     return nearest(predicted, two), scale.astype(np.float32)
 
 
@@ -175,7 +187,7 @@ def _plain_candidates(spectrum: Spectrum, chips: Chips, count: int) -> list[Matr
     at, scale = _plain_places(chips, spectrum.two)
     level = np.minimum(spectrum.soft[: len(spectrum.power)], np.float32(_LEVEL)) - np.float32(1)
     level[0] = 0
-    scores = level.take(at).sum(axis=1) * scale
+    scores = (level.take(at) @ _powers(chips).astype(np.float32)) * scale
     found = []
     for _ in range(count):
         best = int(np.argmax(scores))
@@ -185,30 +197,31 @@ def _plain_candidates(spectrum: Spectrum, chips: Chips, count: int) -> list[Matr
 
 
 def _refined(
-    spectrum: Spectrum, chips: Chips, b: Matrix, rounds: tuple[tuple[int, int, float], ...] = _ROUNDS
+    spectrum: Spectrum, chips: Chips, b: Matrix, rounds: tuple[tuple[int, float, float], ...] = _ROUNDS
 ) -> tuple[Real, Matrix]:
     """Least squares on the lines' centroids, near lines first.
 
     Args:
         b: (C, 2, 2) candidates.
-        rounds: (reach in bins, how many of the nearest lines, spread in bins).
+        rounds: (reach in bins, share of the expected power that is taken from the nearest lines, spread in bins).
 
     Returns:
         (C,) scores: the mean power at the predicted lines less its expectation, times the root of their number; and
         the (C, 2, 2) refined candidates.
     """
-    k = _lines(chips)
-    for reach, count, spread in rounds:
+    k, power = _lines(chips), _powers(chips)
+    order = np.argsort(chips.pilot.radius)
+    for reach, share, spread in rounds:
         predicted = k @ b.swapaxes(1, 2)  # (C, P, 2)
-        count = min(count, len(k))
-        near = np.argpartition((predicted**2).sum(axis=2), count - 1, axis=1)[:, :count]
+        count = int(np.searchsorted(np.cumsum(power[order]), share * power.sum())) + 1
+        near = np.broadcast_to(order[:count], (len(b), min(count, len(k))))
         predicted = np.take_along_axis(predicted, near[..., None], axis=1)
         bins = scale_of(predicted, spectrum.two)[..., None]
         inside = np.abs(predicted).max(axis=2) < F_MAX
         away, mass = _centroids(
             spectrum, np.where(inside[..., None], predicted * bins, 0), bins, reach, spread
         )
-        weight = np.where(inside, np.minimum(mass, 30.0), 0.0)[..., None]
+        weight = np.where(inside, np.minimum(mass, 30.0) * power[near], 0.0)[..., None]
         # Normal equations of seen = B k in bins, two unknowns a row.
         lines = k[near] * bins
         weighted = (lines * weight).swapaxes(1, 2)
@@ -216,7 +229,7 @@ def _refined(
         solution = moment @ np.linalg.inv(weighted @ lines + 1e-6 * np.eye(2))
         sound = (np.abs(np.linalg.det(solution)) > 1e-3) & (inside.sum(axis=1) >= _MIN_LINES)
         b = np.where(sound[:, None, None], solution, b)
-    return _scores(spectrum, k @ b.swapaxes(1, 2)), b
+    return _scores(spectrum, k @ b.swapaxes(1, 2), power), b
 
 
 def _centroids(
@@ -246,8 +259,8 @@ def _centroids(
     return away, mass
 
 
-def _scores(spectrum: Spectrum, predicted: Frequencies) -> Real:
-    """(C, P, 2) predicted lines -> (C,) their mean power less 1 times the root of their number; 0 for too few."""
+def _scores(spectrum: Spectrum, predicted: Frequencies, weight: npt.NDArray[np.float64]) -> Real:
+    """(C, P, 2) predicted lines -> (C,) weighted sum of their power less 1, over the root of the weights' squares."""
     inside = np.abs(predicted).max(axis=2) < F_MAX
     scale = scale_of(predicted, spectrum.two)
     at = np.where(inside[..., None], predicted * scale[..., None], 0)
@@ -259,10 +272,10 @@ def _scores(spectrum: Spectrum, predicted: Frequencies) -> Real:
         for dx in (0, 1):
             share = np.abs(1 - dy - part[..., 0]) * np.abs(1 - dx - part[..., 1])
             value += share * spectrum.power.take(places(base[..., 0] + dy, base[..., 1] + dx, scale > BINS))
-    lines = inside.sum(axis=1)
-    total = np.where(inside, np.minimum(value, 6.0) - 1, 0).sum(axis=1)
-    scores: Real = np.where(lines >= _MIN_LINES, total / np.sqrt(np.maximum(lines, 1)), 0).astype(np.float32)
-    return scores
+    total = np.where(inside, np.minimum(value, 6.0) - 1, 0) @ weight
+    norm = np.sqrt(inside @ weight**2)
+    scores: Real = np.where(inside.sum(axis=1) >= _MIN_LINES, total / np.maximum(norm, 1e-9), 0)
+    return scores.astype(np.float32)
 
 
 def candidates(spectrum: Spectrum, chips: Chips, *, keep: int = 3) -> list[tuple[float, Matrix]]:

@@ -4,8 +4,8 @@
 
     1. as it lies   spaced Laplacian, pilots, sync, decode, at one and at half size
     2. whitened     the same on the whitened residual, for codecs and texture
-    3. turned       rotation, scale, stretch and mirror from the spectrum, perspective and the marked part from the
-                    pilots, resampled, then as 2
+    3. turned       scale or rotation from the pilots' phases, else these with stretch and mirror from the spectrum;
+                    perspective and the marked part from the pilots; resampled, then as 2
     4. pilotless    shift and super-tile from the sync itself, for pictures whose pilots somebody took out
     5. slight       thorough only: the same after every slight turn and change of scale that the last of the pilots
                     or their lines speak for
@@ -28,7 +28,7 @@ from waarmerk.core.evidence import Basis, Evidence, Status
 from waarmerk.core.keys import EpochKeys, KeyRing
 from waarmerk.core.layout import TILE, octave_scale
 
-from . import alignment, geometry, pilots, residual, slight, upright, words
+from . import alignment, geometry, pilots, plain, residual, slight, upright, words
 from .rectify import rectified, rectified_at
 from .spectrum import Spectrum, spectrum_of
 from .tiles import TileSpectra, tile_spectra
@@ -73,10 +73,9 @@ _How = dict[str, object]
 class _View:
     """A picture at one working size and its residuals, each made at most once for all keys."""
 
-    def __init__(self, luma: Luma, factor: int, half: _View | None = None) -> None:
+    def __init__(self, luma: Luma, factor: int) -> None:
         self.factor = factor
         self._luma = luma
-        self._half = half
 
     @cached_property
     def luma(self) -> Luma:
@@ -91,24 +90,26 @@ class _View:
         return residual.whitened(self.luma)
 
     @cached_property
-    def spectrum(self) -> Spectrum:
-        """In cycles a pixel of this view; with the view of half the size where that helps."""
-        half = self._half
-        large = half is not None and min(half.luma.shape) >= _SPECTRUM_SIDE
-        return spectrum_of(self.whitened, half.whitened if half is not None and large else None)
+    def geometric(self) -> dict[int, Real]:
+        """The whitened residual by factor: itself, and its means over 2 x 2 where these are enough to see lines.
 
-    def showing(self, b: geometry.Matrix) -> _View:
-        """The smaller view where it holds the pilots of a frequency map, else this."""
-        enough = self.spectrum.two and float(np.linalg.norm(b, 2)) < _HALF_SIZE_SCALE
-        return self._half if enough and self._half is not None else self
+        A residual that is whitened first and shrunk then shows fine grain and text better than the other way round.
+        """
+        planes = {1: self.whitened}
+        if min(self.luma.shape) >= 2 * _SPECTRUM_SIDE:
+            planes[2] = box_reduce(self.whitened, 2)
+        return planes
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """In cycles a pixel of this view; with that of half the size where that helps."""
+        return spectrum_of(*self.geometric.values())
 
 
 def _views(luma: Luma) -> list[_View]:
     """At one canonical pixel a pixel as if never resized, and at half that: cut from or grown to larger."""
     first = octave_scale(*luma.shape)
-    half = _View(luma, 2 * first) if min(luma.shape) // (2 * first) >= MIN_SIDE else None
-    views = [_View(luma, first, half)] if min(luma.shape) // first >= MIN_SIDE else []
-    return [*views, half] if half is not None else views
+    return [_View(luma, f) for f in (first, 2 * first) if min(luma.shape) // f >= MIN_SIDE]
 
 
 def _padded(plane: Real) -> Real:
@@ -164,14 +165,19 @@ class _Search:
     def _turned(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
         chips = chips_of(keys.pattern)
         fine = views[0]
-        for score, b in geometry.candidates(fine.spectrum, chips, keep=16 if self.thorough else 6):
-            view = fine.showing(b)
-            factor = view.factor // fine.factor
-            place = pilots.placed(view.whitened, chips, factor * b)
-            plane = None if place is None else rectified_at(fine.whitened, place, factor)
+        for score, b in self._maps(fine, chips):
+            small = max(fine.geometric) if float(np.linalg.norm(b, 2)) < _HALF_SIZE_SCALE else 1
+            place = pilots.placed(fine.geometric[small], chips, small * b)
+            plane = None if place is None else rectified_at(fine.whitened, place, small)
             if plane is not None:
                 how = {"stage": "turned", "factor": fine.factor, "score": score, "matrix": b.tolist()}
                 yield from self._aligned(plane, chips, keys, 0, how, _UPRIGHT)
+
+    def _maps(self, fine: _View, chips: Chips) -> Iterator[tuple[float, geometry.Matrix]]:
+        """Likely frequency maps: sizes and turns by the pilots' phases, then any by their lines."""
+        small = max(fine.geometric)
+        yield from plain.candidates(fine.geometric[small], chips, small, keep=2)
+        yield from geometry.candidates(fine.spectrum, chips, keep=16 if self.thorough else 5)
 
     def _pilotless(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
         chips = chips_of(keys.pattern)

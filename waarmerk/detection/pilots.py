@@ -22,7 +22,7 @@ import scipy.ndimage
 
 from waarmerk.core.arrays import Complex, Real
 from waarmerk.core.chips import Chips
-from waarmerk.core.layout import TILE
+from waarmerk.core.layout import EXPECTED_RADIUS, EXPECTED_WIDTH, TILE, hump
 
 from .geometry import Matrix
 from .spectrum import F_MAX
@@ -104,7 +104,8 @@ def _demodulated(plane: Real, chips: Chips, b: Matrix) -> tuple[_Blocks, Complex
     values *= np.exp(-2j * np.pi * np.outer(lefts, f[:, 1])).astype(np.complex64)
     power = np.mean(np.square(values.real) + np.square(values.imag), axis=(0, 1))
     inside = np.abs(f).max(axis=1) < F_MAX
-    values *= np.where(inside, np.conj(chips.pilot_phasor) / np.sqrt(power + np.float32(1e-30)), 0)
+    weight = hump(chips.pilot.radius, EXPECTED_RADIUS, EXPECTED_WIDTH)
+    values *= np.where(inside, weight * np.conj(chips.pilot_phasor) / np.sqrt(power + np.float32(1e-30)), 0)
     middle = [(np.minimum(start + size, n) + start) / 2 - 0.5 for start, n in ((tops, h), (lefts, w))]
     centres = np.stack(np.meshgrid(*middle, indexing="ij"), axis=-1)
     return _Blocks(values, centres, size), np.conj(chips.pilot_phasor) ** 2

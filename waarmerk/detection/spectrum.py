@@ -21,7 +21,6 @@ HALF = BINS // 2 + 1
 PLANE = BINS * HALF
 F_MAX = 0.485  # cycles a pixel of the full size; beyond, a neighbourhood would cross the edge
 _F_HALF_SIZE = 0.24  # below, a line is looked up at half size
-_OVERLAP = 0.3
 _TUKEY = 0.35
 _CAP = 20.0  # times the local mean; a line of a flat picture is no better than one of a lively one
 _SOFT = (3, 5, 7)  # bins; the farther out, the farther apart the points of a logarithmic grid lie
@@ -111,7 +110,7 @@ def _tukey(n: int) -> Real:
 
 
 def _starts(length: int, size: int) -> list[int]:
-    count = 1 if length <= size else math.ceil((length - size) / (size * (1 - _OVERLAP))) + 1
+    count = 1 if length <= size else math.ceil((length - size) / size) + 1
     return [round(i * (length - size) / max(count - 1, 1)) for i in range(count)]
 
 
