@@ -37,7 +37,7 @@ PARTS = (
     Part("skin", "nat_astronaut", 0.32, 0.12),
     Part("sky", "nat_rocket", 0.62, 0.02),
     Part("gradient", "sky", 0.55, 0.55),
-    Part("flat art", "certificate", 0.05, 0.30),
+    Part("flat art", "alpha_balloons", 0.30, 0.30),
     Part("dark", "nat_rocket", 0.60, 0.62),
     Part("near white", "paper", 0.20, 0.10),
 )
