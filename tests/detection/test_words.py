@@ -13,7 +13,7 @@ from waarmerk.detection import words
 from waarmerk.detection.tiles import TileSpectra, steering
 
 CHIPS = chips_of(ring_of().current.pattern)
-PATTERN, OFFSET = 37, (3, 6)
+PATTERN, OFFSET = 11, (3, 6)
 
 
 def _noise(seed: int, k: int) -> Complex:
@@ -56,7 +56,7 @@ def test_every_place_and_pattern_scores_by_the_formula(shift: tuple[float, float
     made = words._scores(tiles, CHIPS, np.asarray([(0.5, 0.5), shift]))[:, 1]
     moved = replace(tiles, sync=tiles.sync * steering(CHIPS.sync.k, np.asarray(shift)))
     assert made.shape == (SUPER * SUPER * PATTERNS,)
-    for index in (0, 63, 1234, 2050, 4095):
+    for index in (0, 15, 333, 514, 1023):
         pattern, offset = words._place(index)
         assert made[index] == pytest.approx(_plain_score(moved, pattern, offset), rel=1e-4)
 

@@ -32,7 +32,7 @@ class Alignment:
     """A pilot peak.
 
     Attributes:
-        dihedral: apply `turn(residual padded to whole tiles, dihedral)` to bring the mark upright.
+        dihedral: apply `turn(residual, dihedral)` to bring the mark upright.
         shift: (row, column) 0..127 of a tile's first pixel in the turned residual, with a fraction of a pixel.
         peak: correlation over its standard deviation, signed.
     """

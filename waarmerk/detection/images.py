@@ -112,11 +112,6 @@ def _views(luma: Luma) -> list[_View]:
     return [_View(luma, f) for f in (first, 2 * first) if min(luma.shape) // f >= MIN_SIDE]
 
 
-def _padded(plane: Real) -> Real:
-    """Whole tiles, so that turning the plane turns its fold."""
-    return np.pad(plane, ((0, -plane.shape[0] % TILE), (0, -plane.shape[1] % TILE)))
-
-
 @dataclass(slots=True)
 class _Search:
     """One picture's search: decodings are counted over all epochs, since the bound must hold for all together."""
@@ -182,9 +177,8 @@ class _Search:
     def _pilotless(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
         chips = chips_of(keys.pattern)
         for view in views[:1]:
-            plane = _padded(view.whitened)
             how = {"stage": "pilotless", "factor": view.factor}
-            yield from self._by_sync(plane, chips, keys, how)
+            yield from self._by_sync(view.whitened, chips, keys, how)
 
     def _slight(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
         if not self.thorough:
@@ -197,7 +191,6 @@ class _Search:
             if plane is None:
                 continue
             how = {"stage": "slight", "factor": view.factor, "score": score, "matrix": b.tolist()}
-            plane = _padded(plane)
             yield from self._aligned(plane, chips, keys, 0, how, (0,))
             yield from self._by_sync(plane, chips, keys, how, (0,))
 
@@ -222,7 +215,6 @@ class _Search:
         dihedrals: tuple[int, ...] = _EVERY_WAY,
     ) -> Iterator[ImageReading]:
         """Decode where the pilots stand out."""
-        plane = _padded(plane)
         for found in alignment.align(plane, chips, dihedrals=dihedrals):
             if abs(found.peak) >= PEAK:
                 yield from self._decoded(plane, chips, keys, spacing, how, found)
