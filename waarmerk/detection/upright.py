@@ -36,12 +36,13 @@ from waarmerk.core.layout import (
 
 from .alignment import DIHEDRALS, Alignment
 
-PEAK = 6.1  # over the deviation; the best of 2^22 places of an unmarked picture is 5 to 6
+PEAK = 6.1  # over the deviation; the best of 2^21 places of an unmarked picture is 5 to 6
 _KY, _KX = (-20, 20), (2, 26)  # harmonics of the band: where the mark is strongest and what codecs leave
 _HARMONICS = (_KY[1] - _KY[0], _KX[1] - _KX[0])
 SIZE = (_HARMONICS[0] * SUPER, _HARMONICS[1] * SUPER)  # bins of the band, and shifts, either way
 _REACH = _KX[1] * SUPER  # bins of 1 / 1024 cycle that a band may reach, however it lies
 _SMOOTHING = 33  # bins: as wide as the tiles' own 9 x 9 would be, near enough
+_CLOSELY = 3  # coarse peaks
 _FINE = np.arange(-3.0, 3.25, 0.5)  # shifts in pixels around a coarse peak, which is up to 2.7 pixels off
 
 
@@ -139,15 +140,15 @@ def _phase(frequencies: npt.NDArray[np.int64], shift: npt.ArrayLike) -> Complex:
     return phase
 
 
-def _fine_peak(product: Complex, at: int) -> tuple[float, float, float]:
-    """Where around a coarse peak |Re Z| is largest, in half pixels, and the sign it has there."""
+def _fine_peak(product: Complex, at: int) -> tuple[float, tuple[float, float]]:
+    """Re Z, and where, in half pixels, around a coarse peak at a flat place: where its magnitude is largest."""
     rows, columns = (
         round(n * SUPER_TILE / size) + _FINE for n, size in zip(divmod(at, SIZE[1]), SIZE, strict=True)
     )
     fy, fx = _frequencies()
-    surface = (_phase(fy, rows) @ product @ _phase(fx, columns).T).real
+    surface = (_phase(fy, rows) @ product @ _phase(fx, columns).T).real / product.size
     i, j = np.unravel_index(int(np.argmax(np.abs(surface))), surface.shape)
-    return float(rows[i]), float(columns[j]), math.copysign(1.0, surface[i, j])
+    return float(surface[i, j]), (float(rows[i]), float(columns[j]))
 
 
 def align_pilotless(
@@ -163,20 +164,24 @@ def align_pilotless(
         residual: (H, W) float32, whitened.
     """
     spectrum = _spectrum(residual)
-    best: tuple[float, int, int, int] = (0.0, 0, 0, 0)
+    coarse: list[
+        tuple[float, float, int, int, int]
+    ] = []  # height, deviation, dihedral, number of the template, place
     for dihedral in dihedrals:
         band = _band(spectrum, dihedral)
         for number, template in enumerate(_templates(chips, effort.group(dihedral))):
             magnitude = np.abs(scipy.fft.ifft2(band * template, overwrite_x=True))
             at = int(magnitude.argmax())
             deviation = math.sqrt(float(np.vdot(magnitude, magnitude)) / (2 * magnitude.size)) or 1.0
-            best = max(best, (float(magnitude.flat[at]) / deviation, dihedral, number, at))
-    peak, dihedral, number, at = best
-    if peak < PEAK:
-        return None
-    product = _band(spectrum, dihedral) * _templates(chips, effort.group(dihedral))[number]
-    row, column, sign = _fine_peak(product, at)
-    return Alignment(dihedral, _in_turned((row, column), residual.shape, dihedral), sign * peak)
+            coarse.append((float(magnitude.flat[at]) / deviation, deviation, dihedral, number, at))
+    # Between two coarse places a peak may lose half its height: the highest few are looked at closely.
+    best = Alignment(0, (0.0, 0.0), 0.0)
+    for _, deviation, dihedral, number, at in sorted(coarse, reverse=True)[:_CLOSELY]:
+        product = _band(spectrum, dihedral) * _templates(chips, effort.group(dihedral))[number]
+        height, place = _fine_peak(product, at)
+        if abs(height / deviation) > abs(best.peak):
+            best = Alignment(dihedral, _in_turned(place, residual.shape, dihedral), height / deviation)
+    return best if abs(best.peak) >= PEAK else None
 
 
 def _in_turned(place: tuple[float, float], shape: tuple[int, ...], dihedral: int) -> tuple[float, float]:
