@@ -42,6 +42,7 @@ AVERAGED = (10, 50, 100, 1000)
 AVERAGED_SIDE = 512  # pixels of a picture that is averaged
 COMMON_FACTORS = {"pilots": (1.0, 1.5), "pattern": (0.5, 1.0)}  # times what is thought to be there
 FEW_PATTERNS = 4
+COPIES = (2, 3, 5, 10)  # of one picture, marked differently
 PILOT_RMS, PATTERN_RMS = 0.6, 1.0  # share of the mark's rms: pilots alone, the whole of a pattern
 PLOT = ROOT / "docs" / "plots" / "removal.svg"
 
@@ -354,6 +355,27 @@ def _common_subtracted(
     return survival(targets, Attack(label, setting, apply, then is not None), thorough=then is not None)
 
 
+def collusion() -> list[Json]:
+    """One picture marked many times over, each time anew from the original, and the copies' mean.
+
+    Every mark is left with one part in n of its strength; reading any of them counts.
+    """
+    originals = list(_originals().values())[::2]
+    rows = []
+    for n in COPIES:
+        print(f"  mean of {n} marks of one picture", file=sys.stderr, flush=True)
+        row: Json = {"copies": n, "pictures": len(originals), "read": 0, "evident": 0, "wrong": 0}
+        for number, data in enumerate(originals):
+            draws = [pipeline.Draw.of("collusion", number, i) for i in range(n)]
+            lumas = [decode_luma(pipeline.mark_file(data, draw), pipeline.LIMITS) for draw in draws]
+            reading = read(removal.rounded(np.mean(lumas, axis=0)), pipeline.RING)
+            row["read"] += reading.mark_id in {draw.mark_id for draw in draws}
+            row["wrong"] += reading.mark_id is not None and reading.mark_id not in {d.mark_id for d in draws}
+            row["evident"] += reading.status is Status.UNVERIFIED
+        rows.append(row)
+    return rows
+
+
 def patterns() -> list[Json]:
     """What M patterns cost a detector: one place by the sync, the search by the sync alone, the tables of a key."""
     luma = luma_of(pictures.photo(1, 1000, 1000), rgb=True).astype(np.float32)
@@ -406,6 +428,7 @@ def measure(_: argparse.Namespace) -> Json:
         "kills": cheapest_kills(held, rows),
         "after_folding": [survival(held, attack, thorough=True) for attack in after_folding()],
         "averaging": averaging(held),
+        "collusion": collusion(),
         "patterns": patterns(),
         "forged_words": forgery.on_words(),
         "forged_pixels": forgery.on_pixels(),
@@ -452,6 +475,7 @@ def misses(results: Json) -> list[str]:
     for kind in ("forged_words", "forged_pixels"):
         missed += [f"{r['forged']} forged: {r['mix']}" for r in results[kind] if r["forged"]]
     missed += [f"{row['wrong']} wrong ids by the copy attack" for row in results["copies"] if row["wrong"]]
+    missed += [f"{row['wrong']} wrong ids in means of marks" for row in results["collusion"] if row["wrong"]]
     missed += [
         f"{name}, textured, loses its mark at {kill['psnr']} dB by {kill['attack']}"
         for name, kill in results["kills"].items()
@@ -545,6 +569,15 @@ def markdown(results: Json) -> str:
             f"Pictures of {AVERAGED_SIDE} x {AVERAGED_SIDE} pixels, laid at their true places, which an attacker would "
             "first have to find. Rotated ones are read by the thorough search.",
             table(_HEAD, _rows(results["averaging"])),
+            "One picture marked many times over from its original, and the mean of the copies, which is nearer to the "
+            "original than any of them; any of the ids counts as read:",
+            table(
+                ["copies", "an id still read", "evident", "wrong id"],
+                [
+                    [c["copies"], f"{c['read']} of {c['pictures']}", c["evident"], c["wrong"]]
+                    for c in results["collusion"]
+                ],
+            ),
             "What more patterns would cost, and how many flat pictures an attacker must have marked to see each "
             "pattern once:",
             table(
