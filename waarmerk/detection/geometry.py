@@ -34,7 +34,7 @@ _F_LOW, _F_HIGH = 0.012, 0.49
 _RADII, _ANGLES = 160, 200
 _STEP = math.log(_F_HIGH / _F_LOW) / _RADII
 _STRETCHES, _STRETCH_STEP = 4, 0.07  # rings of a hexagonal grid; log of one axis' scale over the other's
-_MIRRORED_STRETCHES = 19  # of these, the two inner rings: who mirrors a picture seldom warps it too
+FEW_STRETCHES = 19  # of these, the two inner rings: who mirrors a picture seldom warps it too
 _BATCH = 4
 _LONG_STRETCHES = (0.35, 0.42)  # beyond, along the picture's axes only
 _SOFTNESS = 0.5  # samples; of a line in the log-polar plane
@@ -124,8 +124,8 @@ def _polar_plane(spectrum: Spectrum) -> Real:
     return capped
 
 
-def _polar_candidates(spectrum: Spectrum, chips: Chips) -> list[Matrix]:
-    """The best turn and scale of each stretch, mirrored or not: the highest peaks of these.
+def _polar_candidates(spectrum: Spectrum, chips: Chips, stretches: int | None = None) -> list[Matrix]:
+    """The best turn and scale of each stretch, mirrored or not: the highest peaks of these. `stretches` as below.
 
     Both axes wrap: scales 0.15 and 6.1 are the same shift, and the lines themselves tell them apart.
     """
@@ -134,7 +134,8 @@ def _polar_candidates(spectrum: Spectrum, chips: Chips) -> list[Matrix]:
     # Reversed angles: a mirrored picture.
     halves = (transform, np.conj(transform[-np.arange(_RADII) % _RADII]))
     templates = _polar_templates(chips)
-    tried = [(0, n) for n in range(len(templates))] + [(1, n) for n in range(_MIRRORED_STRETCHES)]
+    tried = [(0, n) for n in range(stretches or len(templates))]
+    tried += [] if stretches else [(1, n) for n in range(FEW_STRETCHES)]
     heights, places = np.empty(len(tried)), np.empty(len(tried), dtype=np.intp)
     for first in range(0, len(tried), _BATCH):
         part = slice(first, first + _BATCH)
@@ -278,9 +279,15 @@ def _scores(spectrum: Spectrum, predicted: Frequencies, weight: npt.NDArray[np.f
     return scores.astype(np.float32)
 
 
-def candidates(spectrum: Spectrum, chips: Chips, *, keep: int = 3) -> list[tuple[float, Matrix]]:
-    """The `keep` likeliest (score, B) that score at least `MIN_SCORE`, best first, no two alike."""
-    coarse = _plain_candidates(spectrum, chips, 3) + _polar_candidates(spectrum, chips)
+def candidates(
+    spectrum: Spectrum, chips: Chips, *, keep: int = 3, stretches: int | None = None
+) -> list[tuple[float, Matrix]]:
+    """The `keep` likeliest (score, B) that score at least `MIN_SCORE`, best first, no two alike.
+
+    Args:
+        stretches: try the least so many only, and no mirrors; None: all of both.
+    """
+    coarse = _plain_candidates(spectrum, chips, 3) + _polar_candidates(spectrum, chips, stretches)
     scores, refined = _refined(spectrum, chips, np.stack(coarse), _ROUNDS[:2])
     scores, refined = _refined(spectrum, chips, refined[np.argsort(-scores)[:_HALFWAY]], _ROUNDS[2:])
     distinct: list[tuple[float, Matrix]] = []

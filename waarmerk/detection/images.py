@@ -39,6 +39,7 @@ PEAK = 4.8  # pilots over their deviation; the best of 2^17 places of an unmarke
 _SYNC_TRIES = 2
 _TWO_WAYS, _THREE_WAYS = math.log10(2), math.log10(3)  # of the least of so many bounds
 _SPECTRUM_SIDE = 300  # pixels at half size: below, a window at full size sees most of a picture
+_MIDDLE = 448  # pixels; perspective of 3 % bends lines in it by no more than a bin or two
 _HALF_SIZE_SCALE = 1.15  # of a frequency map; up to here half size shows all pilots but a few
 _RESYNC_PEAK = 5.8  # seldom reached without a mark; the search costs a few dozen milliseconds
 _SLIGHT_TRIES, _SLIGHT_LINES = 6, 3  # maps; each costs a resampling and a search by the sync
@@ -100,6 +101,16 @@ class _View:
             planes[2] = box_reduce(self.whitened, 2)
         return planes
 
+    def shrunk_for(self, b: geometry.Matrix) -> int:
+        """The largest factor at which the pilots of a frequency map can still be seen."""
+        return max(self.geometric) if float(np.linalg.norm(b, 2)) < _HALF_SIZE_SCALE else 1
+
+    @property
+    def middle(self) -> Real:
+        """The whitened residual's middle, a square of 448."""
+        top, left = ((n - _MIDDLE) // 2 for n in self.luma.shape)
+        return self.whitened[top : top + _MIDDLE, left : left + _MIDDLE]
+
     @cached_property
     def spectrum(self) -> Spectrum:
         """In cycles a pixel of this view; with that of half the size where that helps."""
@@ -160,19 +171,31 @@ class _Search:
     def _turned(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
         chips = chips_of(keys.pattern)
         fine = views[0]
-        for score, b in self._maps(fine, chips):
-            small = max(fine.geometric) if float(np.linalg.norm(b, 2)) < _HALF_SIZE_SCALE else 1
+        for score, b, small in self._maps(fine, chips):
             place = pilots.placed(fine.geometric[small], chips, small * b)
             plane = None if place is None else rectified_at(fine.whitened, place, small)
             if plane is not None:
                 how = {"stage": "turned", "factor": fine.factor, "score": score, "matrix": b.tolist()}
                 yield from self._aligned(plane, chips, keys, 0, how, _UPRIGHT)
 
-    def _maps(self, fine: _View, chips: Chips) -> Iterator[tuple[float, geometry.Matrix]]:
-        """Likely frequency maps: sizes and turns by the pilots' phases, then any by their lines."""
+    def _maps(self, fine: _View, chips: Chips) -> Iterator[tuple[float, geometry.Matrix, int]]:
+        """Likely frequency maps, and how many times smaller the plane is that shows them.
+
+        Sizes and turns by the pilots' phases, then any by their lines.
+        """
         small = max(fine.geometric)
-        yield from plain.candidates(fine.geometric[small], chips, small, keep=2)
-        yield from geometry.candidates(fine.spectrum, chips, keep=16 if self.thorough else 5)
+        for score, b in plain.candidates(fine.geometric[small], chips, small, keep=2):
+            yield score, b, fine.shrunk_for(b)
+        for score, b in geometry.candidates(fine.spectrum, chips, keep=16 if self.thorough else 5):
+            yield score, b, fine.shrunk_for(b)
+        if small > 1:
+            # A leaning picture's lines are broad, those of its middle are not.
+            for score, b in plain.candidates(fine.middle, chips, 1, keep=2):
+                yield score, b, 1
+            for score, b in geometry.candidates(
+                spectrum_of(fine.middle), chips, keep=3, stretches=geometry.FEW_STRETCHES
+            ):
+                yield score, b, 1
 
     def _pilotless(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
         chips = chips_of(keys.pattern)

@@ -1,13 +1,14 @@
 """Where in a picture a candidate's pilots lie: from a frequency map to a projective one and to the marked part.
 
-Canonical coordinates are c = B^T p + d(p) for picture coordinates p, B the frequency map of `geometry`. A level d is a
-shift, a sloping one a correction of B, a curved one perspective; two marked pictures in one have two. In a block around
-p the pilots' spectrum is
+A model c(p) takes picture coordinates to canonical ones; the first is c = B^T p, B the frequency map of `geometry`. In
+a block around p the pilots' spectrum under the model is
 
-    X(k) = sum over the block x(p) exp(-2 pi i (B k / 128) p)  ~  exp(i theta_k + 2 pi i k d / 128),
+    X(k) = sum over the block x(q) exp(-2 pi i k c(q) / 128)  ~  exp(i theta_k + 2 pi i k d / 128),
 
-so d is where the correlation with the pilots peaks. It is first looked for in the whole picture and in its quarters;
-where it shows, in every 3 x 3 blocks, and a projective map is fitted to the windows that agree with the clearest.
+so the model is off by d, and d is where the correlation with the pilots peaks. A level d is a shift, a sloping one a
+correction of B, a curved one perspective; two marked pictures in one have two. It is first looked for in the whole
+picture, its quarters and its middle; where it shows, in every 3 x 3 blocks, and a projective model is fitted to the
+windows that agree with the clearest. Blocks are looked at again under a model that differs within them.
 """
 
 from __future__ import annotations
@@ -32,8 +33,10 @@ _BLOCK_MIN = 24  # pixels
 _SHOWN = 4.7  # deviations; the best of 2^17 places of an unmarked picture is 4 to 5
 _PEAK = 4.8
 _WINDOW_SHOWN = 4.4
-_ROUNDS = 2
+_ROUNDS = 4
+_SETTLED = 0.5  # canonical pixels by which a block's side may still change
 _FIT_ROUNDS = 6
+_FEW = 16
 _AGREEING = 3.0  # canonical pixels
 _SLOPE_PRIOR, _CURVE_PRIOR = (
     0.03,
@@ -66,49 +69,90 @@ class Place:
     peak: float
 
 
-@dataclass(frozen=True, slots=True)
 class _Blocks:
-    """Pilot spectra of a plane's blocks.
+    """A plane cut into squares.
 
     Attributes:
-        values: (rows, columns, P) complex64 with phase 2 pi k d / 128.
         centres: (rows, columns, 2) float64, pixels.
-        size: pixels of a block's side.
+        size: pixels of a block's side; the last ones may be cut.
     """
 
-    values: Complex
-    centres: Points
-    size: int
+    def __init__(self, plane: Real, chips: Chips) -> None:
+        h, w = plane.shape
+        self._chips = chips
+        self.size = size = max(_BLOCK_MIN, math.ceil(max(h, w) / _BLOCKS))
+        self._tops, self._lefts = np.arange(0, h, size), np.arange(0, w, size)
+        self._plane = np.zeros((len(self._tops) * size, len(self._lefts) * size), dtype=np.float32)
+        self._plane[:h, :w] = plane
+        middle = [
+            (np.minimum(start + size, n) + start) / 2 - 0.5
+            for start, n in ((self._tops, h), (self._lefts, w))
+        ]
+        self.centres: Points = np.stack(np.meshgrid(*middle, indexing="ij"), axis=-1)
+
+    def spectra(self, b: Matrix) -> Complex:
+        """(rows, columns, P) sums over blocks of x(p) exp(-2 pi i (B k / 128) p), B the same in all."""
+        f = self._chips.pilot.k / TILE @ b.T
+        tables = self._tables(f)
+        values = np.empty((len(self._tops), len(self._lefts), len(f)), dtype=np.complex64)
+        for row, top in enumerate(self._tops):
+            values[row] = _sums(self._plane[top : top + self.size], *tables)
+        values *= np.exp(-2j * np.pi * np.outer(self._tops, f[:, 0])).astype(np.complex64)[:, None]
+        values *= np.exp(-2j * np.pi * np.outer(self._lefts, f[:, 1])).astype(np.complex64)
+        return values
+
+    def spectra_under(self, jacobians: Matrix, at: Points) -> Complex:
+        """The same under a model of its own in every block, c(p) = at + J (p - centre)."""
+        k = self._chips.pilot.k / TILE
+        mean = jacobians.mean(axis=(0, 1))
+        if np.abs(jacobians - mean).max() * self.size < _SETTLED:
+            beside = at - self.centres @ mean.T
+            values = self.spectra(mean.T)
+            values *= np.exp(-2j * np.pi * (beside @ k.T)).astype(np.complex64)
+            return values
+        values = np.empty((*at.shape[:2], len(k)), dtype=np.complex64)
+        for row, top in enumerate(self._tops):
+            for column, left in enumerate(self._lefts):
+                f = k @ jacobians[row, column]
+                block = self._plane[top : top + self.size, left : left + self.size]
+                corner = at[row, column] + jacobians[row, column] @ ((top, left) - self.centres[row, column])
+                turn = np.exp(-2j * np.pi * (k @ corner)).astype(np.complex64)
+                values[row, column] = _sums(block, *self._tables(f))[0] * turn
+        return values
+
+    def _tables(self, f: npt.NDArray[np.float64]) -> tuple[Real, Real]:
+        """exp(-2 pi i f n), n = 0 .. size - 1: (2 P, size) down, real parts first; (P, size, 2) across."""
+        down, across = (_waves(f[:, axis], self.size) for axis in (0, 1))
+        return np.concatenate([down.real, down.imag]), across.view(np.float32).reshape(len(f), self.size, 2)
+
+    def normalised(self, values: Complex, b: Matrix) -> Complex:
+        """Every pilot by its root mean power and its expected strength, less its own phase; 0 beyond the edge."""
+        power = np.mean(np.square(values.real) + np.square(values.imag), axis=(0, 1))
+        pilot = self._chips.pilot
+        inside = np.abs(pilot.k / TILE @ b.T).max(axis=1) < F_MAX
+        weight = hump(pilot.radius, EXPECTED_RADIUS, EXPECTED_WIDTH) / np.sqrt(power + np.float32(1e-30))
+        factor = np.where(inside, weight * np.conj(self._chips.pilot_phasor), 0)
+        normal: Complex = (values * factor).astype(np.complex64)
+        return normal
 
 
-def _demodulated(plane: Real, chips: Chips, b: Matrix) -> tuple[_Blocks, Complex]:
-    """Blocks under B, and the factor that makes them blocks under -B: their conjugate times it."""
-    h, w = plane.shape
-    size = max(_BLOCK_MIN, math.ceil(max(h, w) / _BLOCKS))
-    tops, lefts = np.arange(0, h, size), np.arange(0, w, size)
-    f = chips.pilot.k / TILE @ b.T
-    down, across = (np.exp(-2j * np.pi * np.outer(f[:, axis], np.arange(size))) for axis in (0, 1))
-    both = np.concatenate([down.real, down.imag]).astype(np.float32)
-    parts = np.stack([across.real, across.imag], axis=2).astype(np.float32)
-    values = np.empty((len(tops), len(lefts), len(f)), dtype=np.complex64)
-    strip = np.zeros((size, len(lefts) * size), dtype=np.float32)
-    for row, top in enumerate(tops):
-        lines = plane[top : top + size]
-        strip[: len(lines), :w] = lines
-        strip[len(lines) :] = 0
-        # (real and imaginary, P, columns, pixels) @ (P, pixels, real and imaginary)
-        sums = (both @ strip).reshape(2, len(f), len(lefts), size) @ parts
-        values[row].real = (sums[0, ..., 0] - sums[1, ..., 1]).T
-        values[row].imag = (sums[0, ..., 1] + sums[1, ..., 0]).T
-    values *= np.exp(-2j * np.pi * np.outer(tops, f[:, 0])).astype(np.complex64)[:, None]
-    values *= np.exp(-2j * np.pi * np.outer(lefts, f[:, 1])).astype(np.complex64)
-    power = np.mean(np.square(values.real) + np.square(values.imag), axis=(0, 1))
-    inside = np.abs(f).max(axis=1) < F_MAX
-    weight = hump(chips.pilot.radius, EXPECTED_RADIUS, EXPECTED_WIDTH)
-    values *= np.where(inside, weight * np.conj(chips.pilot_phasor) / np.sqrt(power + np.float32(1e-30)), 0)
-    middle = [(np.minimum(start + size, n) + start) / 2 - 0.5 for start, n in ((tops, h), (lefts, w))]
-    centres = np.stack(np.meshgrid(*middle, indexing="ij"), axis=-1)
-    return _Blocks(values, centres, size), np.conj(chips.pilot_phasor) ** 2
+def _waves(f: npt.NDArray[np.float64], size: int) -> Complex:
+    """(P,) cycles a pixel -> (P, size) complex64 exp(-2 pi i f n), as products of a few."""
+    coarse, fine = (
+        np.exp(-2j * np.pi * np.outer(f, np.arange(0, stop, step))).astype(np.complex64)
+        for stop, step in ((size, _FEW), (_FEW, 1))
+    )
+    waves: Complex = (coarse[:, :, None] * fine[:, None]).reshape(len(f), -1)[:, :size]
+    return np.ascontiguousarray(waves)
+
+
+def _sums(strip: Real, down: Real, across: Real) -> Complex:
+    """(size, columns size) pixels -> (columns, P) sums over each block."""
+    count, size = across.shape[:2]
+    # (real and imaginary, P, columns, pixels) @ (P, pixels, real and imaginary)
+    sums = (down @ strip).reshape(2, count, -1, size) @ across
+    values: Complex = (sums[0, ..., 0] - sums[1, ..., 1]) + 1j * (sums[0, ..., 1] + sums[1, ..., 0])
+    return values.T
 
 
 def _surfaces(spectra: Complex, chips: Chips) -> Real:
@@ -120,12 +164,20 @@ def _surfaces(spectra: Complex, chips: Chips) -> Real:
     return planes
 
 
-def _quarters(values: Complex) -> Complex:
-    """(5, P): the sum over all blocks, and over the four quarters, each a block larger than a true one."""
+def _parts(values: Complex) -> Complex:
+    """(6, P): the sum over all blocks, over the four quarters, each a block larger than a true one, and the middle."""
     rows, columns = values.shape[:2]
     up, down = slice(0, rows // 2 + 1), slice(rows - rows // 2 - 1, rows)
     left, right = slice(0, columns // 2 + 1), slice(columns - columns // 2 - 1, columns)
-    parts = [values, values[up, left], values[up, right], values[down, left], values[down, right]]
+    middle = tuple(slice(max(0, n // 2 - 1), n // 2 + 2) for n in (rows, columns))
+    parts = [
+        values,
+        values[up, left],
+        values[up, right],
+        values[down, left],
+        values[down, right],
+        values[middle],
+    ]
     return np.stack([part.sum(axis=(0, 1)) for part in parts])
 
 
@@ -135,13 +187,6 @@ def _windows(values: Complex) -> Complex:
     rows = padded[:-2] + padded[1:-1] + padded[2:]
     sums: Complex = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
     return sums
-
-
-def _steered(blocks: _Blocks, chips: Chips, d: Points) -> Complex:
-    """Values as if every block's displacement were less by d, (rows, columns, 2)."""
-    phase = (-2 * np.pi / TILE) * (d.astype(np.float32) @ chips.pilot.k.T.astype(np.float32))
-    steered: Complex = blocks.values * np.exp(1j * phase).astype(np.complex64)
-    return steered
 
 
 def placed(plane: Real, chips: Chips, b: Matrix) -> Place | None:
@@ -154,28 +199,35 @@ def placed(plane: Real, chips: Chips, b: Matrix) -> Place | None:
     Returns:
         None where they do not show.
     """
-    blocks, back = _demodulated(plane, chips, b)
-    quarters = _quarters(blocks.values)
-    surfaces = np.abs(_surfaces(np.stack([quarters, np.conj(quarters) * back]), chips))
+    blocks = _Blocks(plane, chips)
+    raw = blocks.spectra(b)
+    values = blocks.normalised(raw, b)
+    back = (
+        np.conj(chips.pilot_phasor) ** 2
+    )  # conj(X conj(phasor)) times this is conj(X) conj(phasor): B reversed
+    parts = _parts(values)
+    surfaces = np.abs(_surfaces(np.stack([parts, np.conj(parts) * back]), chips))
     best = int(surfaces.argmax())
     if surfaces.flat[best] < _SHOWN:
         return None
     if best >= surfaces.size // 2:
-        b = -b
-        blocks = _Blocks(np.conj(blocks.values) * back, blocks.centres, blocks.size)
-    fit = _Fit(b, blocks)
+        b, values = -b, np.conj(values) * back
+    model = _Model(b, blocks)
     for _ in range(_ROUNDS):
-        moved = _steered(blocks, chips, fit.displacement(blocks.centres))
-        fit.improve(_surfaces(_windows(moved)[::2, ::2], chips))
-    moved = _steered(blocks, chips, fit.displacement(blocks.centres))
-    peak = float(np.abs(_surfaces(moved.sum(axis=(0, 1)), chips)).max())
+        before = model.jacobians(blocks.centres)
+        model.improve(_surfaces(_windows(values)[::2, ::2], chips))
+        at, jacobians = model.canonical(blocks.centres), model.jacobians(blocks.centres)
+        values = blocks.normalised(blocks.spectra_under(jacobians, at), b)
+        if np.abs(jacobians - before).max() * blocks.size < _SETTLED:
+            break
+    peak = float(np.abs(_surfaces(values.sum(axis=(0, 1)), chips)).max())
     if peak < _PEAK:
         return None
-    corners = fit.marked_part(_windows(moved))
-    return Place(fit.to_plane(), corners.min(axis=0), corners.max(axis=0), peak)
+    corners = model.marked_part(_windows(values))
+    return Place(model.to_plane(), corners.min(axis=0), corners.max(axis=0), peak)
 
 
-class _Fit:
+class _Model:
     """A projective map c(p), refined by the displacements of windows.
 
     With u = (p - middle) / half the longer side: c = (M u + t) / (1 + g u).
@@ -184,12 +236,10 @@ class _Fit:
     def __init__(self, b: Matrix, blocks: _Blocks) -> None:
         flat = blocks.centres.reshape(-1, 2)
         self._blocks = blocks
-        self._base = b.T
         self._middle = (flat.min(axis=0) + flat.max(axis=0)) / 2
         self._reach = float((flat.max(axis=0) - flat.min(axis=0)).max()) / 2 + blocks.size / 2
-        self._m0 = self._base * self._reach
-        self._m, self._t, self._g = self._m0.copy(), np.zeros(2), np.zeros(2)
-        self._started = False
+        self._m0 = b.T * self._reach
+        self._m, self._t, self._g = self._m0.copy(), b.T @ self._middle, np.zeros(2)
 
     def _unit(self, p: Points) -> Points:
         unit: Points = np.divide(p - self._middle, self._reach)
@@ -197,37 +247,35 @@ class _Fit:
 
     def canonical(self, p: Points) -> Points:
         u = self._unit(p)
-        return np.divide(u @ self._m.T + self._t, (1 + u @ self._g)[..., None])
+        c: Points = np.divide(u @ self._m.T + self._t, (1 + u @ self._g)[..., None])
+        return c
 
-    def displacement(self, p: Points) -> Points:
-        """d(p), so that p at the middle has c = d there while nothing is fitted."""
-        return np.subtract(self.canonical(p), p @ self._base.T)
+    def jacobians(self, p: Points) -> Matrix:
+        """(..., 2, 2) dc / dp."""
+        away = 1 + (self._unit(p) @ self._g)[..., None, None]
+        bent = self._m - self.canonical(p)[..., None] * self._g
+        return np.asarray(bent / away / self._reach, dtype=np.float64)
 
     def improve(self, surfaces: Real) -> None:
-        """Fit anew to the peaks of every second window each way, around where the present fit says."""
+        """Fit anew to the peaks of every second window each way, around where the present model says."""
         rows, columns = surfaces.shape[:2]
         flat = surfaces.reshape(rows * columns, -1)
         at = np.abs(flat).argmax(axis=1)
         peak = np.take_along_axis(flat, at[:, None], axis=1)[:, 0]
-        seen = np.stack(np.unravel_index(at, (TILE, TILE)), axis=1) + _tops(
-            surfaces.reshape(-1, TILE, TILE), at
-        )
+        planes = surfaces.reshape(-1, TILE, TILE)
+        seen = np.stack(np.unravel_index(at, (TILE, TILE)), axis=1) + _tops(planes, at)
         first = int(np.abs(peak).argmax())
         p = self._blocks.centres[::2, ::2].reshape(-1, 2)
-        if not self._started:
-            self._t = self._t + seen[first]
-            seen = seen - seen[first]
-            self._started = True
-        seen = (seen + TILE / 2) % TILE - TILE / 2
+        seen[first] = (seen[first] + TILE / 2) % TILE - TILE / 2
+        seen = seen[first] + (seen - seen[first] + TILE / 2) % TILE - TILE / 2
         due = self.canonical(p) + seen
         strength = np.where(np.sign(peak) == np.sign(peak[first]), np.abs(peak) - _WINDOW_SHOWN, 0)
         strength = np.maximum(strength, 0)
         strength[first] = max(strength[first], 0.5)
         near = np.linalg.norm(p - p[first], axis=1) / self._reach
         # Windows far from the clearest may be displaced more before they are taken for chance.
-        weight = strength / (
-            1 + (np.linalg.norm(seen - seen[first], axis=1) / (_AGREEING * (1 + 6 * near))) ** 4
-        )
+        away = np.linalg.norm(seen - seen[first], axis=1)
+        weight = strength / (1 + (away / (_AGREEING * (1 + 6 * near))) ** 4)
         for _ in range(_FIT_ROUNDS):
             self._solve(self._unit(p), due, weight)
             away = np.linalg.norm(due - self.canonical(p), axis=1)
