@@ -52,11 +52,11 @@ def _canonical_guide(planes: Planes, factor: int, *, rgb: bool) -> Luma8:
 
 
 def _canonical_strips(
-    guide: Luma8, chips: Chips, word: payload.Payload, *, pattern: int, offset: tuple[int, int]
+    guide: Luma8, chips: Chips, word: payload.Payload, *, pattern: int, offset: tuple[int, int], scale: int
 ) -> Iterator[Real]:
     """(rows, W) float32 strips of pattern times mask, in grey levels."""
     height, width = guide.shape
-    mask = mask_of(guide)
+    mask = mask_of(guide, scale)
     strength = mask.strength.repeat(BLOCK, axis=1)[:, :width]
     coded = codec.encode(payload.to_bits(word))
     top = 0
@@ -127,8 +127,8 @@ def delta_strips(
     Args:
         guide: canonical, see `octave_scale`.
     """
-    strips = _canonical_strips(guide, chips, word, pattern=pattern, offset=offset)
     scale = octave_scale(height, width)
+    strips = _canonical_strips(guide, chips, word, pattern=pattern, offset=offset, scale=scale)
     if scale == 1:
         yield from map(_rounded, strips)
     else:

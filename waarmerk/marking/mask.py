@@ -12,7 +12,7 @@ with s the standard deviation of the 16 x 16 block: flat stays at the floor. `m`
 One g for the picture is the least of what three sums over its pixels ask for:
 
     energy      sum m^2 visible(s) / (1 + (a / 6)^2) = ENERGY        enough: a rich picture needs no more
-    structure   mean m^2 / (2 c^2 + 80) <= STRUCTURE                 what SSIM-like measures see; c the deviation of the
+    structure   mean m^2 / (2 c^2 + 80) <= STRUCTURE, about          what SSIM-like measures see; c the deviation of the
                                                                      4 x 4 means within the 16 x 16 block
     error       mean m^2 <= 255^2 10^(-PSNR / 10)
 """
@@ -29,13 +29,15 @@ from waarmerk.core.blocks import block_sum, edge_padded
 
 BLOCK = 4
 TEXTURE_BLOCK = 16
-FLOOR_LIVELY, FLOOR_FLAT = 0.62, 0.68  # rounding to whole grey levels adds 1/12 to the square
+FLOOR_LIVELY, FLOOR_FLAT = 0.62, 0.67  # rounding to whole grey levels adds 1/12 to the square
 FLOOR_EXTREME = 0.47
 BLACK, WHITE, RAMP = 18.0, 232.0, 16.0  # grey levels: full fall at BLACK and WHITE, none RAMP inside
 REST, STEEPNESS, CAP = 0.4, 3.0, 9.0
 FLAT_STD = 2.0
 ENERGY = 0.8e6
-STRUCTURE = 0.0060
+STRUCTURE = 0.0060  # of a picture of half a megapixel and more; see `_structure`
+_ENOUGH_PIXELS = 0.5e6
+_MOST_STRUCTURE = 2.2  # times
 PSNR = 40.0
 LEAST_GAIN = 0.1
 _TEXTURE_NOISE = 6.0  # activity at which texture drowns half of what it hides
@@ -138,8 +140,18 @@ def _spread(blocks: Real) -> Real:
     return blocks.repeat(times, axis=0).repeat(times, axis=1)
 
 
-def mask_of(guide: Luma8) -> Mask:
-    """The mask of a (H, W) uint8 canonical guide."""
+def _structure(canonical_pixels: int, scale: int) -> float:
+    """What structural measures may see of a mark, STRUCTURE where nothing speaks for another figure.
+
+    A small picture has little room for the code and is given more; a large one's mark lies at low frequencies of the
+    picture itself, where it is seen more easily, and has room to spare.
+    """
+    room = min(_MOST_STRUCTURE, max(1.0, math.pow(_ENOUGH_PIXELS / canonical_pixels, 0.6)))
+    return STRUCTURE * room / math.sqrt(scale)
+
+
+def mask_of(guide: Luma8, scale: int = 1) -> Mask:
+    """The mask of a (H, W) uint8 canonical guide, of `scale` x `scale` picture pixels a canonical one."""
     blocks = _blocks_of(guide)
     eroded = _over3(blocks.activity, np.minimum)
     a = _over3(np.minimum(blocks.activity, 2 * eroded + np.float32(0.2)), np.add) * np.float32(1 / 9)
@@ -151,7 +163,7 @@ def mask_of(guide: Luma8) -> Mask:
     gain = min(
         1.0,
         _gain(floor, excess, heard, ENERGY / guide.size),
-        _gain(floor, excess, seen, STRUCTURE),
+        _gain(floor, excess, seen, _structure(guide.size, scale)),
         _gain(floor, excess, None, 255**2 * 10 ** (-PSNR / 10)),
     )
     strength = floor + np.float32(max(gain, LEAST_GAIN)) * excess
