@@ -1,9 +1,9 @@
 """What marking costs a picture, and what its mark survives: the figures behind docs/image-quality.md.
 
 `python -m benchmarks.quality.robustness` marks the reporting set and corpus/images, each whole and every second as
-crops of 512, 256 and 160 pixels that are pictures of their own. Every picture is marked through the pipeline with a random id,
-pattern and offset (drawn from its name), put through every attack and asked about. Only the very id counts as
-recovered; another id counts as wrong, and one wrong id misses the bar.
+crops of 512, 256 and 160 pixels that are pictures of their own. Every picture is marked through the pipeline with a
+random id, pattern and offset (drawn from its name), put through every attack and asked about. Only the very id counts
+as recovered; another id counts as wrong, and one wrong id misses the bar.
 
 What is tuned is tuned on other pictures (sets.py): `--set tuning` tries those, and like every trial (`--only`,
 `--sizes`, `--attacks`) prints its figures and keeps no result.
