@@ -85,6 +85,26 @@ def test_a_turn_is_found_to_a_part_of_the_length(marked: Image.Image, degrees: f
     assert np.abs(b - _turned(degrees)).max() < 5 / max(luma.shape)
 
 
+MAPS = {
+    "mirrored and shrunk": (Image.Transpose.FLIP_LEFT_RIGHT, 0.8, 0.8),
+    "on its side and grown": (Image.Transpose.ROTATE_90, 1.3, 1.3),
+    "wider": (None, 1.15, 1.0),
+    "lower": (None, 1.0, 0.8),
+}
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_the_other_usual_maps_are_found_too(marked: Image.Image, name: str) -> None:
+    how, wider, taller = MAPS[name]
+    image = attacks.scaled(wider, taller)(marked if how is None else marked.transpose(how))
+    plane = residual.whitened(_luma(image))
+    score = plain.candidates(plane, CHIPS, 1, keep=1)[0][0]
+    few = plain.candidates(plane, CHIPS, 1, keep=1, few=True)
+    assert score > 8
+    assert all(score > 1.5 * other for other, _ in few)
+    assert images.read(_luma(image), RING).mark_id == MARK_ID
+
+
 def test_pilots_too_faint_for_their_power_are_found_by_their_phases(marked: Image.Image) -> None:
     luma = _luma(attacks.chain(attacks.scaled(0.7), attacks.jpeg(30))(marked))
     plane = residual.whitened(luma)

@@ -191,12 +191,12 @@ class _Search:
             yield score, b, fine.shrunk_for(b)
         if small > 1:
             # A leaning picture's lines are broad, those of its middle are not.
-            for score, b in plain.candidates(fine.middle, chips, 1, keep=2):
+            few = geometry.FEW_STRETCHES
+            for score, b in geometry.candidates(spectrum_of(fine.middle), chips, keep=3, stretches=few):
                 yield score, b, 1
-            for score, b in geometry.candidates(
-                spectrum_of(fine.middle), chips, keep=3, stretches=geometry.FEW_STRETCHES
-            ):
-                yield score, b, 1
+            if self.thorough:
+                for score, b in plain.candidates(fine.middle, chips, 1, keep=4, few=True):
+                    yield score, b, 1
 
     def _pilotless(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
         chips = chips_of(keys.pattern)

@@ -1,4 +1,4 @@
-"""The maps most pictures have been through: a change of size, or a turn, found by the pilots' phases.
+"""The maps most pictures have been through: a change of size, a turn, or of one side, by the pilots' phases.
 
 Every scale and every turn on a line so fine that one of them fits is cheap enough to be tried by the near pilots; the
 best few are tried again by all pilots. Scales and turns at once are too many, and are left to the power spectrum.
@@ -19,29 +19,51 @@ from .geometry import Matrix
 
 PEAK = 5.2  # an unmarked picture's best is 4.2 to 4.8
 _SCALES = (0.3, 5.5)
+_USUAL = (0.4, 2.2)  # of mirrored and quarter-turned ones
+_SIDE_CHANGE = 1.35
 _TURN = math.pi / 4
 _REACH = 0.47  # cycles a pixel
+_STEP = 5.5  # as `coherent.STEP`; half a step off costs a sixth, which the fine grid brings back
 _SIDE = 40  # of the coarse grid of shifts, TILE / 2 that of the fine
 _LIKELY = 12
-_AROUND = (-0.5, 0.0, 0.5)  # steps
+_AROUND = (-0.4, 0.0, 0.4)  # steps
 
 
-def candidates(residual: Real, chips: Chips, factor: int, *, keep: int) -> list[tuple[float, Matrix]]:
+def _maps(step: float, highest: float, few: bool) -> Matrix:
+    """(C, 2, 2) scales and turns; scales mirrored and after a quarter turn; and changes of one side."""
+    scales, usual, turns, sides = (
+        np.arange(low, high, step)
+        for low, high in (
+            (math.log(_SCALES[0]), math.log(highest)),
+            (math.log(_USUAL[0]), math.log(min(_USUAL[1], highest))),
+            (-_TURN, _TURN),
+            (-math.log(_SIDE_CHANGE), math.log(_SIDE_CHANGE)),
+        )
+    )
+    none = np.zeros(1)
+    sized, turned = coherent.turned_maps(none, usual), coherent.turned_maps(turns, none)
+    mirror, quarter = np.diag([1.0, -1.0]), np.array([[0.0, 1.0], [-1.0, 0.0]])
+    usual_maps = [coherent.turned_maps(none, scales), turned]
+    if few:
+        return np.concatenate(usual_maps)
+    one_side = np.zeros((2, len(sides), 2, 2))
+    one_side[0, :, 0, 0] = one_side[1, :, 1, 1] = np.exp(sides)
+    one_side[0, :, 1, 1] = one_side[1, :, 0, 0] = 1
+    return np.concatenate([*usual_maps, sized @ mirror, sized @ quarter, *one_side])
+
+
+def candidates(
+    residual: Real, chips: Chips, factor: int, *, keep: int, few: bool = False
+) -> list[tuple[float, Matrix]]:
     """The `keep` likeliest (score, B) that score at least `PEAK`, best first.
 
     Args:
         residual: (H, W) float32, whitened, `factor` times smaller than the plane that B is for.
+        few: scales and turns only.
     """
     centred = coherent.Centred(residual, _REACH)
-    step = coherent.STEP / (factor * max(residual.shape))
-    lowest, highest = (math.log(scale) for scale in _SCALES)
-    none = np.zeros(1)
-    coarse = np.concatenate(
-        [
-            coherent.turned_maps(none, np.arange(lowest, min(highest, math.log(5.5 / factor)), step)),
-            coherent.turned_maps(np.arange(-_TURN, _TURN, step), none),
-        ]
-    )
+    step = _STEP / (factor * max(residual.shape))
+    coarse = _maps(step, _SCALES[1] / factor, few)
     scores = coherent.scores(centred, chips, coherent.near(chips), factor * coarse, _SIDE)
     likely: list[Matrix] = []
     for n in np.argsort(-scores):
