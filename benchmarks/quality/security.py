@@ -36,7 +36,7 @@ from waarmerk.detection.tiles import tile_spectra
 from waarmerk.marking.images import luma_of
 
 MIN_PIXELS, MAX_PIXELS = 450_000, 2_000_000
-PICTURES = 24
+PICTURES = 12
 TEXTURED_STD, TEXTURED_SHARE = 12.0, 0.5  # of 16 x 16 blocks: half of them livelier makes a picture textured
 AVERAGED = (10, 50, 100, 1000)
 AVERAGED_SIDE = 512  # pixels of a picture that is averaged
