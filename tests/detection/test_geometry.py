@@ -12,6 +12,7 @@ from waarmerk.core.blocks import box_reduce
 from waarmerk.core.chips import chips_of
 from waarmerk.core.evidence import Status
 from waarmerk.detection import geometry, images, pilots, rectify, residual, spectrum
+from waarmerk.detection.views import views_of
 from waarmerk.marking.images import embed
 
 RING = ring_of()
@@ -186,3 +187,33 @@ def test_a_projective_map_is_resampled_away() -> None:
     assert (
         np.abs(out - due)[5:-5, 5:-5].max() < 0.03
     )  # Pillow's cubic is 0.1 of a pixel's slope off between pixels
+
+
+def test_a_shrunk_picture_is_read_in_each_of_its_residuals(marked: Image.Image) -> None:
+    fine = views_of(_luma(attacks.scaled(0.4)(marked)))[0]
+    b = np.eye(2) / 0.4
+    straightened = list(images._straightened(fine, CHIPS, b, 1))
+    assert len(straightened) == 3
+    for (residue, place, factor), grown in zip(straightened, (1, 2, 2), strict=True):
+        scale = place.to_plane[:2, :2] - np.outer(place.to_plane[:2, 2], place.to_plane[2, :2])
+        assert np.abs(scale - 0.4 * grown * np.eye(2)).max() < 0.02
+        plane = rectify.rectified_at(residue, place, factor)
+        assert plane is not None
+        search = images._Search(RING, thorough=False)
+        readings = search._aligned(plane, CHIPS, RING.current, 0, {})
+        assert MARK_ID in [reading.mark_id for reading in readings]
+
+
+def test_a_picture_at_its_own_size_is_read_by_the_laplacian_where_whitening_fails(
+    marked: Image.Image,
+) -> None:
+    fine = views_of(_luma(attacks.rotated(6)(marked)))[0]
+    straightened = list(images._straightened(fine, CHIPS, _turn(6), 1))
+    assert [
+        residue is plane
+        for (residue, _, _), plane in zip(straightened, (fine.whitened, fine.laplacian), strict=True)
+    ]
+    plane = rectify.rectified_at(*straightened[1])
+    assert plane is not None
+    readings = images._Search(RING, thorough=False)._aligned(plane, CHIPS, RING.current, 0, {})
+    assert MARK_ID in [reading.mark_id for reading in readings]

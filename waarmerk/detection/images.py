@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -30,18 +29,18 @@ from waarmerk.core.layout import TILE, octave_scale
 
 from . import alignment, geometry, pilots, plain, residual, slight, upright, words
 from .rectify import rectified, rectified_at
-from .spectrum import Spectrum, spectrum_of
+from .spectrum import spectrum_of
 from .tiles import TileSpectra, tile_spectra
+from .views import View, views_of
 
 SCHEME = "waarmerk.image"
-MIN_SIDE = 96  # pixels; less never decoded
 _OVERWHELMING = -500.0  # of a matched check: nothing that hangs on it asks for more
 PEAK = 4.8  # pilots over their deviation; the best of 2^17 places of an unmarked picture is 4 to 5.5
 _SYNC_TRIES = 2
 _TWO_WAYS, _THREE_WAYS = math.log10(2), math.log10(3)  # of the least of so many bounds
-_SPECTRUM_SIDE = 300  # pixels at half size: below, a window at full size sees most of a picture
-_MIDDLE = 448  # pixels; perspective of 3 % bends lines in it by no more than a bin or two
-_HALF_SIZE_SCALE = 1.15  # of a frequency map; up to here half size shows all pilots but a few
+_SHOWN_TRIES = 6  # planes that showed pilots and no word before the search gives up
+_SHRUNK = 1.25  # scale of a frequency map, from where a picture is worth growing
+_GROWN_PIXELS = 3 << 18  # and up to where it is not too dear
 _RESYNC_PEAK = 5.8  # seldom reached without a mark; the search costs a few dozen milliseconds
 _SLIGHT_TRIES, _SLIGHT_LINES = 6, 3  # maps; each costs a resampling and a search by the sync
 _EVERY_WAY = tuple(range(alignment.DIHEDRALS))
@@ -72,58 +71,6 @@ class ImageReading:
 _How = dict[str, object]
 
 
-class _View:
-    """A picture at one working size and its residuals, each made at most once for all keys."""
-
-    def __init__(self, luma: Luma, factor: int) -> None:
-        self.factor = factor
-        self._luma = luma
-
-    @cached_property
-    def luma(self) -> Luma:
-        return box_reduce(self._luma, self.factor)
-
-    @cached_property
-    def laplacian(self) -> Real:
-        return residual.laplacian(self.luma)
-
-    @cached_property
-    def whitened(self) -> Real:
-        return residual.whitened(self.luma)
-
-    @cached_property
-    def geometric(self) -> dict[int, Real]:
-        """The whitened residual by factor: itself, and its means over 2 x 2 where these are enough to see lines.
-
-        A residual that is whitened first and shrunk then shows fine grain and text better than the other way round.
-        """
-        planes = {1: self.whitened}
-        if min(self.luma.shape) >= 2 * _SPECTRUM_SIDE:
-            planes[2] = box_reduce(self.whitened, 2)
-        return planes
-
-    def shrunk_for(self, b: geometry.Matrix) -> int:
-        """The largest factor at which the pilots of a frequency map can still be seen."""
-        return max(self.geometric) if float(np.linalg.norm(b, 2)) < _HALF_SIZE_SCALE else 1
-
-    @property
-    def middle(self) -> Real:
-        """The whitened residual's middle, a square of 448."""
-        top, left = ((n - _MIDDLE) // 2 for n in self.luma.shape)
-        return self.whitened[top : top + _MIDDLE, left : left + _MIDDLE]
-
-    @cached_property
-    def spectrum(self) -> Spectrum:
-        """In cycles a pixel of this view; with that of half the size where that helps."""
-        return spectrum_of(*self.geometric.values())
-
-
-def _views(luma: Luma) -> list[_View]:
-    """At one canonical pixel a pixel as if never resized, and at half that: cut from or grown to larger."""
-    first = octave_scale(*luma.shape)
-    return [_View(luma, f) for f in (first, 2 * first) if min(luma.shape) // f >= MIN_SIDE]
-
-
 @dataclass(slots=True)
 class _Search:
     """One picture's search: decodings are counted over all epochs, since the bound must hold for all together."""
@@ -134,7 +81,7 @@ class _Search:
     best: ImageReading = ImageReading(Status.NOT_FOUND)
 
     def run(self, luma: Luma) -> ImageReading:
-        views = _views(luma)
+        views = views_of(luma)
         if not views:
             return ImageReading(Status.NOT_CHECKED)
         for stage in (self._as_it_lies, self._whitened, self._turned, self._pilotless, self._slight):
@@ -148,7 +95,7 @@ class _Search:
 
     def glance(self, luma: Luma) -> ImageReading:
         """The first of `run`'s steps, at one size and one way up."""
-        for view in _views(luma)[:1]:
+        for view in views_of(luma)[:1]:
             for keys in self.ring.epochs:
                 how = {"stage": "as it lies", "factor": view.factor}
                 chips = chips_of(keys.pattern)
@@ -157,29 +104,33 @@ class _Search:
                         return reading
         return ImageReading(Status.NOT_FOUND)
 
-    def _as_it_lies(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
+    def _as_it_lies(self, views: list[View], keys: EpochKeys) -> Iterator[ImageReading]:
         chips = chips_of(keys.pattern)
         for view in views:
             how = {"stage": "as it lies", "factor": view.factor}
             yield from self._aligned(view.laplacian, chips, keys, residual.SPACING, how)
 
-    def _whitened(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
+    def _whitened(self, views: list[View], keys: EpochKeys) -> Iterator[ImageReading]:
         chips = chips_of(keys.pattern)
         for view in views:
             how = {"stage": "whitened", "factor": view.factor}
             yield from self._aligned(view.whitened, chips, keys, 0, how)
 
-    def _turned(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
+    def _turned(self, views: list[View], keys: EpochKeys) -> Iterator[ImageReading]:
         chips = chips_of(keys.pattern)
         fine = views[0]
+        shown = 0
         for score, b, small in self._maps(fine, chips):
-            place = pilots.placed(fine.geometric[small], chips, small * b)
-            plane = None if place is None else rectified_at(fine.whitened, place, small)
-            if plane is not None:
-                how = {"stage": "turned", "factor": fine.factor, "score": score, "matrix": b.tolist()}
-                yield from self._aligned(plane, chips, keys, 0, how, _UPRIGHT)
+            how = {"stage": "turned", "factor": fine.factor, "score": score, "matrix": b.tolist()}
+            for residue, place, factor in _straightened(fine, chips, b, small):
+                plane = rectified_at(residue, place, factor)
+                if plane is not None:
+                    yield from self._aligned(plane, chips, keys, 0, how, _UPRIGHT)
+                    shown += 1
+            if shown > _SHOWN_TRIES and not self.thorough:
+                return
 
-    def _maps(self, fine: _View, chips: Chips) -> Iterator[tuple[float, geometry.Matrix, int]]:
+    def _maps(self, fine: View, chips: Chips) -> Iterator[tuple[float, geometry.Matrix, int]]:
         """Likely frequency maps, and how many times smaller the plane is that shows them.
 
         Sizes and turns by the pilots' phases, then any by their lines.
@@ -198,13 +149,13 @@ class _Search:
                 for score, b in plain.candidates(fine.middle, chips, 1, keep=4, few=True):
                     yield score, b, 1
 
-    def _pilotless(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
+    def _pilotless(self, views: list[View], keys: EpochKeys) -> Iterator[ImageReading]:
         chips = chips_of(keys.pattern)
         for view in views[:1]:
             how = {"stage": "pilotless", "factor": view.factor}
             yield from self._by_sync(view.whitened, chips, keys, how)
 
-    def _slight(self, views: list[_View], keys: EpochKeys) -> Iterator[ImageReading]:
+    def _slight(self, views: list[View], keys: EpochKeys) -> Iterator[ImageReading]:
         if not self.thorough:
             return
         chips, view = chips_of(keys.pattern), views[0]
@@ -298,6 +249,26 @@ class _Search:
         if evident <= stats.INCONCLUSIVE_LOG10_P:
             return ImageReading(Status.INCONCLUSIVE, None, None, keys.epoch, evident, how)
         return ImageReading(Status.NOT_FOUND)
+
+
+def _straightened(
+    fine: View, chips: Chips, b: geometry.Matrix, small: int
+) -> Iterator[tuple[Real, pilots.Place, int]]:
+    """Residuals that show a map's pilots, where the mark lies in them and by which factor of the plane.
+
+    Whitened, then the Laplacian; of a shrunk picture also of twice its size, where texture changes more slowly.
+    """
+    place = pilots.placed(fine.geometric[small], chips, small * b)
+    if place is None:
+        return
+    yield fine.whitened, place, small
+    if fine.luma.size > _GROWN_PIXELS or abs(float(np.linalg.det(b))) < _SHRUNK**2:
+        yield fine.laplacian, place, small
+        return
+    for plane in (fine.grown.whitened, fine.grown.laplacian):
+        place = pilots.placed(plane, chips, b / 2)
+        if place is not None:
+            yield plane, place, 1
 
 
 def read(luma: Luma, ring: KeyRing, *, thorough: bool = False) -> ImageReading:

@@ -43,6 +43,12 @@ def rectified_at(residual: Real, place: Place, factor: int) -> Real | None:
     return _resampled(residual, larger @ place.to_plane, np.floor(place.low), place.high)
 
 
+def doubled(plane: Real) -> Real:
+    """(H, W) float32 -> (2 H, 2 W), cubic."""
+    size = (2 * plane.shape[1], 2 * plane.shape[0])
+    return np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BICUBIC), dtype=np.float32)
+
+
 def _resampled(residual: Real, forward: Projective, low: Points, high: Points) -> Real | None:
     """Sample at `forward` of every canonical pixel from `low` to `high`, bicubic.
 
