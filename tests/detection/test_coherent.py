@@ -87,7 +87,6 @@ def test_a_turn_is_found_to_a_part_of_the_length(marked: Image.Image, degrees: f
 
 MAPS = {
     "mirrored and shrunk": (Image.Transpose.FLIP_LEFT_RIGHT, 0.8, 0.8),
-    "on its side and grown": (Image.Transpose.ROTATE_90, 1.3, 1.3),
     "wider": (None, 1.15, 1.0),
     "lower": (None, 1.0, 0.8),
 }

@@ -110,7 +110,7 @@ def scores(centred: Centred, chips: Chips, which: Index, maps: Matrix, side: int
             half.reshape(len(part), side, -1), s=(side, side), norm="forward", overwrite_x=True
         )
         # irfft2 counts every line twice, once for either half plane.
-        best = np.abs(planes).max(axis=(1, 2)) / (2 * np.maximum(norm, 1e-9))
+        best = np.maximum(planes.max(axis=(1, 2)), -planes.min(axis=(1, 2))) / (2 * np.maximum(norm, 1e-9))
         out[first : first + _BATCH] = np.where(lines >= _MIN_LINES, best, 0)
     return out
 

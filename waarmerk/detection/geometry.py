@@ -41,11 +41,11 @@ _SOFTNESS = 0.5  # samples; of a line in the log-polar plane
 _LEVEL = 3.0  # times the mean, and the deviation; what is stronger counts no more
 _STREAK = 40  # radii; a fourth of all
 _EQUALISING = 1.3  # rings are divided by this power of their deviation
-_COARSE, _HALFWAY = 32, 12  # coarse candidates to refine, and to refine to the end
+_COARSE, _HALFWAY = 24, 8  # coarse candidates to refine, and to refine to the end
 _ROUNDS = ((3, 0.5, 2.5), (2, 0.6, 1.6), (2, 0.75, 1.3), (2, 1.0, 1.0))  # see `_refined`
 _MIN_LINES = 8
 _MAX_STRETCH = 1.8  # one way against the other; beyond, a picture is hardly recognisable
-MIN_SCORE = 2.4  # pictures without a mark reach 1 to 5
+MIN_SCORE = 2.7  # pictures without a mark reach 2 to 3, small ones 5
 _MIRROR = np.diag([-1.0, 1.0])
 
 
@@ -280,9 +280,14 @@ def _scores(spectrum: Spectrum, predicted: Frequencies, weight: npt.NDArray[np.f
 
 
 def candidates(
-    spectrum: Spectrum, chips: Chips, *, keep: int = 3, stretches: int | None = None
+    spectrum: Spectrum,
+    chips: Chips,
+    *,
+    keep: int = 3,
+    least: float = MIN_SCORE,
+    stretches: int | None = None,
 ) -> list[tuple[float, Matrix]]:
-    """The `keep` likeliest (score, B) that score at least `MIN_SCORE`, best first, no two alike.
+    """The `keep` likeliest (score, B) that score at least `least`, best first, no two alike.
 
     Args:
         stretches: try the least so many only, and no mirrors; None: all of both.
@@ -293,7 +298,7 @@ def candidates(
     distinct: list[tuple[float, Matrix]] = []
     for n in np.argsort(-scores):
         b = refined[n]
-        if scores[n] < MIN_SCORE or len(distinct) == keep:
+        if scores[n] < least or len(distinct) == keep:
             break
         if np.linalg.cond(b) <= _MAX_STRETCH and all(
             min(np.abs(b - c).max(), np.abs(b + c).max()) > 2e-3 for _, c in distinct

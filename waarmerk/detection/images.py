@@ -39,6 +39,7 @@ PEAK = 4.8  # pilots over their deviation; the best of 2^17 places of an unmarke
 _SYNC_TRIES = 2
 _TWO_WAYS, _THREE_WAYS = math.log10(2), math.log10(3)  # of the least of so many bounds
 _SHOWN_TRIES = 6  # planes that showed pilots and no word before the search gives up
+_MIDDLE_SCORE = 3.4  # of a map in the spectrum of a picture's middle, which makes for dear trials
 _SHRUNK = 1.25  # scale of a frequency map, from where a picture is worth growing
 _GROWN_PIXELS = 3 << 18  # and up to where it is not too dear
 _RESYNC_PEAK = 5.8  # seldom reached without a mark; the search costs a few dozen milliseconds
@@ -138,12 +139,12 @@ class _Search:
         small = max(fine.geometric)
         for score, b in plain.candidates(fine.geometric[small], chips, small, keep=2):
             yield score, b, fine.shrunk_for(b)
-        for score, b in geometry.candidates(fine.spectrum, chips, keep=16 if self.thorough else 5):
+        for score, b in geometry.candidates(fine.spectrum, chips, keep=16 if self.thorough else 4):
             yield score, b, fine.shrunk_for(b)
         if small > 1:
             # A leaning picture's lines are broad, those of its middle are not.
-            few = geometry.FEW_STRETCHES
-            for score, b in geometry.candidates(spectrum_of(fine.middle), chips, keep=3, stretches=few):
+            spectrum, few = spectrum_of(fine.middle), geometry.FEW_STRETCHES
+            for score, b in geometry.candidates(spectrum, chips, keep=2, least=_MIDDLE_SCORE, stretches=few):
                 yield score, b, 1
             if self.thorough:
                 for score, b in plain.candidates(fine.middle, chips, 1, keep=4, few=True):

@@ -30,7 +30,7 @@ from .spectrum import F_MAX
 
 _BLOCKS = 8  # along the longer side
 _BLOCK_MIN = 24  # pixels
-_SHOWN = 4.7  # deviations; the best of 2^17 places of an unmarked picture is 4 to 5
+_SHOWN = 4.6  # deviations; the best of 2^15 places of an unmarked picture is 3.5 to 4.6
 _PEAK = 4.8
 _WINDOW_SHOWN = 4.4
 _ROUNDS = 4
@@ -155,11 +155,14 @@ def _sums(strip: Real, down: Real, across: Real) -> Complex:
     return values.T
 
 
-def _surfaces(spectra: Complex, chips: Chips) -> Real:
-    """(..., P) spectra -> (..., 128, 128) sum_k Re(X_k exp(-2 pi i k d / 128)) over its deviation, d row and column."""
-    half = np.zeros((*spectra.shape[:-1], TILE, TILE // 2 + 1), dtype=np.complex64)
-    half[..., chips.pilot.k[:, 0] % TILE, chips.pilot.k[:, 1]] = np.conj(spectra)
-    planes = scipy.fft.irfft2(half, s=(TILE, TILE)).astype(np.float32, copy=False)
+def _surfaces(spectra: Complex, chips: Chips, side: int = TILE) -> Real:
+    """(..., P) spectra -> (..., side, side) sum_k Re(X_k exp(-2 pi i k d / 128)) over its deviation.
+
+    d, row and column, goes from 0 to 128 in `side` steps, which is more than twice the largest frequency.
+    """
+    half = np.zeros((*spectra.shape[:-1], side, side // 2 + 1), dtype=np.complex64)
+    half[..., chips.pilot.k[:, 0] % side, chips.pilot.k[:, 1]] = np.conj(spectra)
+    planes = scipy.fft.irfft2(half, s=(side, side)).astype(np.float32, copy=False)
     planes *= np.asarray(1 / (planes.std(axis=(-2, -1), keepdims=True) + 1e-12), dtype=np.float32)
     return planes
 
@@ -206,7 +209,7 @@ def placed(plane: Real, chips: Chips, b: Matrix) -> Place | None:
         np.conj(chips.pilot_phasor) ** 2
     )  # conj(X conj(phasor)) times this is conj(X) conj(phasor): B reversed
     parts = _parts(values)
-    surfaces = np.abs(_surfaces(np.stack([parts, np.conj(parts) * back]), chips))
+    surfaces = np.abs(_surfaces(np.stack([parts, np.conj(parts) * back]), chips, TILE // 2))
     best = int(surfaces.argmax())
     if surfaces.flat[best] < _SHOWN:
         return None

@@ -1,7 +1,8 @@
 """Power of a residual's frequencies, flattened, so that a mark's pilots stand out of it as lines.
 
-Welch's average over windows of 512 x 512: one plane at full size and one at half size, where a window sees twice as
-much of the picture and a line is four times as strong. A frequency is looked up at half size where that holds it.
+Welch's average over windows of 512 x 512: one plane of the picture at full size, of its middle if it is large, and one
+at half size, where a window sees twice as much of the picture and a line is four times as strong. A frequency is looked
+up at half size where that holds it.
 """
 
 from __future__ import annotations
